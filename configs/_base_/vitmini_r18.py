@@ -1,0 +1,50 @@
+# Small siblings of ViT-B/16 and ResNet-50 + PCM, for training from scratch. What lets the ViT learn from so few images:
+# a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks.
+_base_ = './small.py'
+patch_size = 8
+embed_dims = 96
+num_layers = 4
+
+imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+
+student = dict(
+    type='mmwsss.MapClassifier',
+    data_preprocessor=imagenet,
+    backbone=dict(
+        type='mmwsss.TokenMapVisionTransformer',
+        arch=dict(
+            embed_dims=embed_dims,
+            num_layers=num_layers,
+            num_heads=embed_dims // 32,
+            feedforward_channels=3 * embed_dims,
+        ),
+        img_size=_base_.img_size,
+        patch_size=patch_size,
+        patch_cfg=dict(conv_type='mmwsss.ConvStem'),
+    ),
+    head=dict(type='mmwsss.ClassTokenHead', num_classes=_base_.num_classes, in_channels=embed_dims),
+)
+
+teacher = dict(
+    type='mmwsss.MapClassifier',
+    with_image=True,
+    data_preprocessor=imagenet,
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        stem_channels=32,
+        base_channels=32,  # half the width
+        num_stages=3,
+        strides=(1, 2, 1),  # output stride 8, as the student's patches
+        dilations=(1, 1, 1),
+        out_indices=(1, 2),
+    ),
+    head=dict(
+        type='mmwsss.PCMHead',
+        num_classes=_base_.num_classes,
+        in_channels=(64, 128),
+        map_channels='classes',
+        feature_channels=32,
+        correlation_channels=64,
+    ),
+)

@@ -1,0 +1,46 @@
+# Row "+ CRF" of Table 4.4: Grad-CAM at the last block, four scales, dense CRF with exponent 16, threshold 0.3. The
+# refiners are a list: reorder them, drop some, add your own.
+_base_ = '../_base_/datasets/smoke5k.py'
+img_size = 512
+scales = [0.5, 1.0, 1.5, 2.0]
+method = 'gradcam'  # 'cam' and 'pcm' read the maps of the heads that have some
+target_layers = [-1]
+flip = False
+per_scale_min_max = True  # as in the paper's code; False normalises each map once, last
+size_divisor = 16
+threshold = 0.3
+mask_threshold = 0.3
+ignore_band = None  # (low, high): scores between them become the ignore label
+bg_exponent = 16.0
+crf_max_side = 1024  # larger pictures are refined at this size
+save_cam = False
+batch_size = 8
+num_workers = 0
+workers = 0  # processes that refine
+
+default_scope = 'mmpretrain'
+custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
+
+pseudo = dict(
+    dataset=_base_.pseudo_set,
+    pipeline=[dict(type='Resize', scale=(img_size, img_size)), dict(type='PackInputs')],
+    batch_size=batch_size,
+    num_workers=num_workers,
+    workers=workers,
+    save_cam=save_cam,
+    generator=dict(
+        type='mmwsss.CAMGenerator',
+        method=method,
+        target_layers=target_layers,
+        scales=scales,
+        flip=flip,
+        per_scale_min_max=per_scale_min_max,
+        size_divisor=size_divisor,
+    ),
+    seed=dict(type='mmwsss.ThresholdMask', threshold=threshold),
+    refine=[
+        dict(type='mmwsss.LayerFusion', normalize=not per_scale_min_max),
+        dict(type='mmwsss.CRFRefine', preset='paper', bg_exponent=bg_exponent, max_side=crf_max_side),
+        dict(type='mmwsss.ThresholdMask', threshold=mask_threshold, ignore_band=ignore_band),
+    ],
+)

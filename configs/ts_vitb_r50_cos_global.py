@@ -1,0 +1,16 @@
+# The method's main row: ResNet-50 + PCM teaches ViT-B/16 by the global cosine consistency loss.
+_base_ = './_base_/vitb_r50.py'
+teacher_checkpoint = 'work_dirs/r50_pcm/epoch_2.pth'
+kt_weight = 1.0  # lambda
+map_channels = _base_.num_classes + 1  # one map a class, and the teacher's untrained one
+
+model = dict(
+    type='mmwsss.CrossArchDistiller',
+    paradigm='ts',
+    student=_base_.student,
+    teacher=_base_.teacher,
+    teacher_checkpoint=teacher_checkpoint,
+    teacher_command='python tools/train.py configs/r50_pcm.py',
+    neck=dict(type='mmwsss.FeatureProjectionNeck', in_channels=768, out_channels=map_channels),
+    kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),
+)

@@ -1,0 +1,15 @@
+# Small sibling of the method's main row: ResNet-18 + PCM teaches a four-block ViT.
+_base_ = './_base_/vitmini_r18.py'
+teacher_checkpoint = 'work_dirs/r18_pcm/epoch_10.pth'
+kt_weight = 1.0  # lambda
+
+model = dict(
+    type='mmwsss.CrossArchDistiller',
+    paradigm='ts',
+    student=_base_.student,
+    teacher=_base_.teacher,
+    teacher_checkpoint=teacher_checkpoint,
+    teacher_command='python tools/train.py configs/r18_pcm.py',
+    neck=dict(type='mmwsss.FeatureProjectionNeck', in_channels=_base_.embed_dims, out_channels=_base_.num_classes),
+    kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),
+)

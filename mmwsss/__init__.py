@@ -1,0 +1,11 @@
+"""mmwsss: from image-level labels to a segmentation model, inside MMEngine, MMPretrain and MMSegmentation."""
+
+from mmwsss.utils.dependencies import check_dependencies, name_installed_hosts
+from mmwsss.utils.torchvision_ops import ensure_torchvision
+from mmwsss.version import __version__
+
+check_dependencies()
+name_installed_hosts()
+ensure_torchvision()
+
+__all__ = ['__version__']

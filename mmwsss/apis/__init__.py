@@ -1,0 +1,21 @@
+"""What the tools call: train, test, make pseudo masks, evaluate maps, run a whole pipeline."""
+
+from mmwsss.apis.cam_evaluation import evaluate_cams
+from mmwsss.apis.exact_resume import ExactResumeHook
+from mmwsss.apis.inference import init_classifier
+from mmwsss.apis.pipeline import Pipeline, load_pipeline
+from mmwsss.apis.pseudo_masks import make_pseudo
+from mmwsss.apis.scenes import export_scenes
+from mmwsss.apis.training import test, train
+
+__all__ = [
+    'ExactResumeHook',
+    'Pipeline',
+    'evaluate_cams',
+    'export_scenes',
+    'init_classifier',
+    'load_pipeline',
+    'make_pseudo',
+    'test',
+    'train',
+]

@@ -1,0 +1,84 @@
+"""Pseudo masks from a config, a checkpoint and an output folder."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.apis.inference import init_classifier
+from mmwsss.pseudo import PseudoMaskEngine
+from mmwsss.registry import DATASETS
+from mmwsss.utils.dependencies import HOSTS, installed_version
+from mmwsss.utils.files import content_hash, file_sha256
+from mmwsss.version import __version__
+
+_PACE_ONLY = ('batch_size', 'num_workers', 'workers')  # settings that change no mask
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that a mask may depend on."""
+    found = {name: (installed_version(name) or ('', 'missing'))[1] for name in HOSTS}
+    return {'mmwsss': __version__, 'python': platform.python_version(), 'numpy': np.__version__, **found}
+
+
+def make_pseudo(
+    cfg: Config,
+    checkpoint: str | Path,
+    out_dir: str | Path,
+    model_cfg: Config | None = None,
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Make the masks of a data set, or what is missing of them.
+
+    Args:
+        cfg: A pseudo config: ``pseudo`` has ``dataset``, ``pipeline``, ``generator``, ``seed``, ``refine``.
+        checkpoint: Weights of the classifier or distiller.
+        out_dir: Output folder.
+        model_cfg: Training config, for a checkpoint that carries none.
+        workers: Processes that refine; by default the config's ``pseudo.workers``.
+
+    Returns:
+        dict: what stands in ``summary.json``.
+
+    Raises:
+        ValueError: If the config has no ``pseudo``, the checkpoint does not fit, or the folder is another run's.
+    """
+    if cfg.get('pseudo') is None:
+        raise ValueError(f'Expected a pseudo config (with the key pseudo), but got {cfg.filename}.')
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    settings = cfg.pseudo
+    dataset = DATASETS.build(settings.dataset)
+    classes = dataset.metainfo['classes']
+    if model_cfg is None and cfg.get('model') is not None:
+        model_cfg = cfg
+    model = init_classifier(checkpoint, model_cfg, len(classes))
+    content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
+    identity = {
+        'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
+        'checkpoint_sha256': file_sha256(checkpoint),
+        'checkpoint': str(checkpoint),
+        'label_source': {'label': 'image labels', 'predicted': 'predicted labels', 'all': 'all classes'}[
+            settings.generator.get('classes', 'label')
+        ],
+        'config': content,
+        'versions': versions(),
+    }
+    engine = PseudoMaskEngine(
+        out_dir,
+        identity,
+        classes,
+        settings.seed.to_dict(),
+        [step.to_dict() for step in settings.refine],
+        settings.get('save_cam', False),
+        settings.get('workers', 0) if workers is None else workers,
+    )
+    root = dataset.metainfo.get('image_root', '')
+    with torch.no_grad():
+        return engine.run(dataset, root, lambda indices: build_source(cfg, model, dataset, indices))

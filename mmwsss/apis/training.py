@@ -1,0 +1,137 @@
+"""Train and test any config of the project, and any stock MMPretrain or MMSegmentation config."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+
+
+def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', amp: bool = False) -> Config:
+    """Fill in what a runner needs: work folder, launcher, mixed precision, processes without a GPU, exact resume.
+
+    Args:
+        cfg: The config; changed in place.
+        work_dir: Output folder; by default the config's own, else ``work_dirs/<name of the config>``.
+        launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        amp: Train with mixed precision (bfloat16 on a CPU).
+
+    Raises:
+        ValueError: If mixed precision is asked of an optimiser wrapper that has it not.
+    """
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(cfg.filename).stem)
+    cfg.launcher = launcher
+    if amp:
+        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            raise ValueError(f'Expected the optimiser wrapper OptimWrapper for --amp, but the config has {kind}.')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        if torch.cuda.is_available():
+            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        else:
+            cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        if not dist.is_initialized():
+            dist.init_process_group('gloo')  # the host's launcher asks for a GPU
+        cfg.setdefault(
+            'model_wrapper_cfg', {'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False}
+        )
+    if not torch.cuda.is_available():
+        _replace_sync_batch_norm(cfg)
+    cfg.setdefault('custom_hooks', [])
+    if not any(hook.get('type') == 'mmwsss.ExactResumeHook' for hook in cfg.custom_hooks):
+        cfg.custom_hooks.append(ConfigDict(type='mmwsss.ExactResumeHook'))
+    return cfg
+
+
+def _replace_sync_batch_norm(value: Any) -> None:
+    """SyncBN has no CPU version; plain batch norm takes its place in every ``norm_cfg``."""
+    if isinstance(value, (dict, Config)):
+        for key, inner in value.items():
+            if key == 'type' and inner == 'SyncBN':
+                value['type'] = 'BN'
+            else:
+                _replace_sync_batch_norm(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _replace_sync_batch_norm(inner)
+
+
+def train(
+    cfg: Config,
+    work_dir: str | Path | None = None,
+    resume: bool = False,
+    launcher: str = 'none',
+    amp: bool = False,
+    quiet: bool = False,
+) -> Runner:
+    """Train.
+
+    Args:
+        cfg: A config of :func:`mmwsss.utils.config.load_config`.
+        work_dir: See :func:`prepare`.
+        resume: Go on from the last checkpoint of the work folder, if there is one.
+        launcher: See :func:`prepare`.
+        amp: See :func:`prepare`.
+        quiet: Only warnings on the console; the log file has everything.
+
+    Returns:
+        Runner: after training.
+    """
+    cfg = prepare(cfg, work_dir, launcher, amp)
+    cfg.resume = resume
+    runner = _build_runner(cfg, quiet)
+    runner.train()
+    return runner
+
+
+def _build_runner(cfg: Config, quiet: bool) -> Runner:
+    if not quiet:
+        return Runner.from_cfg(cfg)
+    cfg.log_level = 'WARNING'
+    runner = Runner.from_cfg(cfg)
+    runner.logger.setLevel(logging.INFO)
+    for handler in runner.logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.INFO)
+    return runner
+
+
+def test(
+    cfg: Config,
+    checkpoint: str | Path,
+    work_dir: str | Path | None = None,
+    launcher: str = 'none',
+    quiet: bool = False,
+) -> dict:
+    """Test a checkpoint.
+
+    Args:
+        cfg: A config with a test loop.
+        checkpoint: The weights.
+        work_dir: See :func:`prepare`.
+        launcher: See :func:`prepare`.
+        quiet: See :func:`train`.
+
+    Returns:
+        dict: figures by name.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing.
+        ValueError: If the config has no test loop.
+    """
+    if '://' not in str(checkpoint) and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'Expected a checkpoint in {checkpoint}, but there is no such file.')
+    if cfg.get('test_dataloader') is None:
+        raise ValueError(f'Expected a test_dataloader in {cfg.filename}, but it has none.')
+    cfg = prepare(cfg, work_dir, launcher)
+    cfg.load_from = str(checkpoint)
+    return _build_runner(cfg, quiet).test()

@@ -1,0 +1,174 @@
+"""From images to class activation maps: kinds, layers, scales, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmwsss.cam.functional import grad_cam, resize_cam, scale_by_max, scale_min_max
+from mmwsss.cam.layer_tap import LayerTap, target_layers
+from mmwsss.models.classifiers import MapClassifier
+from mmwsss.models.heads import PCMHead, PooledHead
+from mmwsss.registry import TASK_UTILS
+
+_HEADS = {'cam': PooledHead, 'pcm': PCMHead}
+
+
+@dataclass
+class CAMs:
+    """Class activation maps of a batch.
+
+    Attributes:
+        layer_cams: float32 (B, L, K, H, W) in [0, 1], one map for each target layer and class; zero for classes that
+            were not asked for.
+        raw_max: float32 (B, L, K), the maximum of each map before normalisation.
+        classes: bool (B, K), which classes were computed.
+        scores: float32 (B, K), sigmoid of the logits at scale 1 (or the scale nearest to it).
+    """
+
+    layer_cams: Tensor
+    raw_max: Tensor
+    classes: Tensor
+    scores: Tensor
+
+
+@TASK_UTILS.register_module()
+class CAMGenerator:
+    """Class activation maps at several scales.
+
+    Maps are averaged over scales and flips, and each is normalised **once, last**, by its own maximum, and only for
+    the classes asked for. Below the first target layer the network runs without gradients.
+
+    Args:
+        method: ``'gradcam'`` on any classifier; ``'cam'``, the maps of a :class:`~mmwsss.models.heads.PooledHead`;
+            ``'pcm'``, those of a :class:`~mmwsss.models.heads.PCMHead`.
+        target_layers: Layers of a gradient CAM, counted from the end or by name; see
+            :func:`~mmwsss.cam.layer_tap.target_layers`.
+        scales: Factors on the input size (the paper: 0.5, 1, 1.5, 2).
+        flip: Also average the un-flipped maps of the mirrored images (the paper does not).
+        per_scale_min_max: The paper's code: every scale is min-max scaled before the mean, and the mean is not
+            normalised again. A map that is low everywhere at one scale then counts as much as any other.
+        classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
+            ``'all'``.
+        size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
+
+    Raises:
+        ValueError: If an argument is none of those above.
+    """
+
+    def __init__(
+        self,
+        method: str = 'gradcam',
+        target_layers: Sequence[int | str] = (-1,),
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        per_scale_min_max: bool = False,
+        classes: str = 'label',
+        size_divisor: int = 16,
+    ) -> None:
+        if method not in ('gradcam', *_HEADS):
+            raise ValueError(f"Expected method 'gradcam', 'cam' or 'pcm', but got {method!r}.")
+        if classes not in ('label', 'predicted', 'all'):
+            raise ValueError(f"Expected classes 'label', 'predicted' or 'all', but got {classes!r}.")
+        if not scales or min(scales) <= 0:
+            raise ValueError(f'Expected positive scales, but got {tuple(scales)}.')
+        if not target_layers:
+            raise ValueError('Expected at least one target layer, but got none.')
+        self.method, self.target_layers = method, tuple(target_layers)
+        self.scales, self.flip = tuple(scales), flip
+        self.per_scale_min_max, self.classes = per_scale_min_max, classes
+        self.size_divisor = size_divisor
+
+    @property
+    def num_layers(self) -> int:
+        """Number L of maps for each class."""
+        return len(self.target_layers) if self.method == 'gradcam' else 1
+
+    def __call__(self, model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
+        """Compute the maps of a batch.
+
+        Args:
+            model: A :class:`~mmwsss.models.classifiers.MapClassifier`, or a distiller (its student is meant), in eval
+                mode.
+            inputs: Normalised images (B, 3, H, W).
+            labels: bool (B, K), needed for ``classes='label'``.
+
+        Returns:
+            CAMs: maps at the size of ``inputs``.
+
+        Raises:
+            ValueError: If labels are missing or of another shape, the model is in training mode, or has no head for
+                the method.
+        """
+        classifier: MapClassifier = model.cam_classifier
+        self._check(classifier, inputs, labels)
+        scores = None
+        if self.classes == 'label':
+            wanted = labels.to(inputs.device)
+        else:
+            with torch.no_grad():
+                scores = classifier(inputs).sigmoid()
+            wanted = scores > 0.5 if self.classes == 'predicted' else torch.ones_like(scores, dtype=torch.bool)
+        size = tuple(inputs.shape[2:])
+        total = inputs.new_zeros((inputs.shape[0], self.num_layers, classifier.num_classes, *size), dtype=torch.float32)
+        nearest = min(self.scales, key=lambda scale: abs(scale - 1))
+        for scale in self.scales:
+            scaled = self._resize(inputs, scale)
+            for mirrored in (False, True)[: 1 + self.flip]:
+                maps, logits = self._single(classifier, scaled.flip(3) if mirrored else scaled, wanted)
+                if scale == nearest and not mirrored and scores is None:
+                    scores = logits.sigmoid()
+                maps = maps.flip(4) if mirrored else maps
+                if self.per_scale_min_max:
+                    maps = scale_min_max(maps)
+                total += resize_cam(maps.flatten(1, 2), size).view_as(total)
+        total /= len(self.scales) * (1 + self.flip)
+        total *= wanted[:, None, :, None, None]
+        raw_max = total.amax((3, 4))
+        if not self.per_scale_min_max:
+            total = scale_by_max(total)
+        return CAMs(total, raw_max, wanted, scores.float())
+
+    def _check(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> None:
+        if classifier.training:
+            raise ValueError('Expected a model in eval mode, but it is in training mode.')
+        head = _HEADS.get(self.method)
+        if head is not None and not isinstance(classifier.head, head):
+            raise ValueError(
+                f'Expected a {head.__name__} for the method {self.method!r}, but got {type(classifier.head).__name__}.'
+            )
+        shape = (inputs.shape[0], classifier.num_classes)
+        if self.classes == 'label' and (labels is None or tuple(labels.shape) != shape):
+            raise ValueError(f'Expected labels (B, K) = {shape}, but got {labels if labels is None else labels.shape}.')
+
+    def _resize(self, inputs: Tensor, scale: float) -> Tensor:
+        height, width = (
+            max(round(side * scale / self.size_divisor), 1) * self.size_divisor for side in inputs.shape[2:]
+        )
+        if (height, width) == tuple(inputs.shape[2:]):
+            return inputs
+        return F.interpolate(inputs, size=(height, width), mode='bilinear', align_corners=False)
+
+    def _single(self, classifier: MapClassifier, inputs: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw maps (B, L, K, h, w) and logits (B, K) of one scale."""
+        if self.method != 'gradcam':
+            with torch.no_grad():
+                class_maps = classifier.head.class_maps(classifier.extract_feat(inputs)).float()
+            logits = classifier.head.logits_of(class_maps)
+            return class_maps[:, None, : classifier.num_classes].relu(), logits
+        with LayerTap(classifier, target_layers(classifier, self.target_layers)) as tap:
+            logits = classifier(inputs).float()
+            activations = tap.maps()
+            size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
+            maps = inputs.new_zeros((*logits.shape, len(activations), *size), dtype=torch.float32)
+            for index in wanted.any(0).nonzero().flatten().tolist():
+                gradients = tap.gradients(logits[:, index].sum())
+                for layer, (activation, gradient) in enumerate(zip(activations, gradients)):
+                    cam = grad_cam(activation.float(), gradient.float())
+                    maps[:, index, layer] = resize_cam(cam[:, None], size)[:, 0]
+        return maps.transpose(1, 2), logits.detach()

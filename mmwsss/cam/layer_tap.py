@@ -1,0 +1,125 @@
+"""Reading activations and their gradients inside a network; the only module with hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import torch
+import torch.nn as nn
+from mmpretrain.models.backbones import ResNet, VisionTransformer
+from torch import Tensor
+
+
+def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Module]:
+    """Modules whose outputs a gradient CAM reads.
+
+    Args:
+        model: A classifier with a ``backbone``.
+        layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
+            ``blocks[-1].norm1``), for a ResNet its residual blocks (``layer4[-1]``). A string names any submodule of
+            the model.
+
+    Raises:
+        ValueError: If a layer does not exist, or the backbone's blocks are not known; says which there are.
+    """
+    backbone = model.backbone
+    blocks: list[nn.Module] = []
+    if isinstance(backbone, VisionTransformer):
+        blocks = [layer.ln1 for layer in backbone.layers]
+    elif isinstance(backbone, ResNet):
+        blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
+    found = []
+    for layer in layers:
+        if isinstance(layer, str):
+            try:
+                found.append(model.get_submodule(layer))
+            except AttributeError as error:
+                raise ValueError(
+                    f'Expected the name of a submodule as target layer, but got {layer!r}: {error}.'
+                ) from error
+        elif not blocks:
+            raise ValueError(
+                f'Expected a submodule name as target layer for {type(backbone).__name__}, but got the number {layer}.'
+            )
+        elif not -len(blocks) <= layer < 0:
+            raise ValueError(f'Expected a target layer in [-{len(blocks)}, -1], but got {layer}.')
+        else:
+            found.append(blocks[layer])
+    return found
+
+
+class LayerTap:
+    """Keep the outputs of some layers, with gradients from the first of them upwards and none below.
+
+    ::
+
+        with LayerTap(model, layers) as tap:
+            logits = model(inputs)
+            maps = tap.maps()
+            gradients = tap.gradients(logits[:, k].sum())
+
+    The hooks are gone when the block ends, however it ends.
+
+    Args:
+        model: The network.
+        layers: Modules of it, from :func:`target_layers`.
+    """
+
+    def __init__(self, model: nn.Module, layers: Sequence[nn.Module]) -> None:
+        self._model, self._layers = model, list(layers)
+        self._activations: dict[int, Tensor] = {}
+        self._handles: list[Any] = []
+        self._grid: tuple[int, int] | None = None
+
+    def __enter__(self) -> LayerTap:
+        self._grad_mode = torch.no_grad()
+        self._grad_mode.__enter__()
+        for index, layer in enumerate(self._layers):
+            self._handles.append(layer.register_forward_hook(self._keep(index)))
+        patch_embed = getattr(self._model.backbone, 'patch_embed', None)
+        if patch_embed is not None:
+            self._handles.append(patch_embed.register_forward_hook(self._keep_grid))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._activations.clear()
+        self._grad_mode.__exit__(kind, error, trace)
+
+    def _keep(self, index: int) -> Any:
+        def hook(_module: nn.Module, _args: tuple, output: Tensor) -> Tensor:
+            if not torch.is_grad_enabled():  # the first of the layers: the graph starts here
+                torch.set_grad_enabled(True)  # until the block ends
+                output = output.detach().requires_grad_()
+            self._activations[index] = output
+            return output.clone()  # later in-place operations must not change what was kept
+
+        return hook
+
+    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
+        self._grid = tuple(output[1])
+
+    def _to_map(self, value: Tensor) -> Tensor:
+        if value.ndim == 4:
+            return value
+        height, width = self._grid
+        tokens = value[:, value.shape[1] - height * width :]  # class tokens stand first
+        return tokens.transpose(1, 2).reshape(value.shape[0], value.shape[2], height, width)
+
+    def maps(self) -> list[Tensor]:
+        """Activations as (B, C, h, w), in the order of the layers; of a ViT the patch tokens alone."""
+        missing = [index for index in range(len(self._layers)) if index not in self._activations]
+        if missing:
+            raise ValueError(f'Expected an output of every target layer, but the network never ran {missing}.')
+        return [self._to_map(self._activations[index]).detach() for index in range(len(self._layers))]
+
+    def gradients(self, score: Tensor) -> list[Tensor]:
+        """Gradients of a scalar with respect to :meth:`maps`, of the same shapes; the graph is kept."""
+        values = [self._activations[index] for index in range(len(self._layers))]
+        return [self._to_map(grad) for grad in torch.autograd.grad(score, values, retain_graph=True)]

@@ -1,0 +1,9 @@
+"""Data sets: image-level labels, generated scenes, pseudo masks."""
+
+from mmwsss.datasets import transforms
+from mmwsss.datasets.image_label import ImageLabelDataset
+from mmwsss.datasets.plume_scenes import PlumeScenes
+from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
+from mmwsss.datasets.segmentation_view import SegmentationView
+
+__all__ = ['ImageLabelDataset', 'PlumeScenes', 'PseudoMaskDataset', 'SegmentationView', 'transforms']

@@ -1,0 +1,64 @@
+"""Pseudo masks as the training set of a segmentor."""
+
+from __future__ import annotations
+
+import os.path as osp
+from pathlib import Path
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+
+from mmwsss.datasets.metainfo import palette, segmentation_classes
+from mmwsss.registry import DATASETS
+from mmwsss.structures import Manifest
+from mmwsss.utils.files import read_json
+
+
+@DATASETS.register_module()
+class PseudoMaskDataset(BaseSegDataset):
+    """The masks of one ``make_pseudo`` output folder, read through its manifest.
+
+    Images that failed are left out; images without any class are kept with their all-background masks.
+
+    Args:
+        pseudo_root: The output folder (``run.json``, ``manifest.jsonl``, masks).
+        positives_only: Leave out images without any class.
+        **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        FileNotFoundError: If the folder holds no finished run.
+        ValueError: If no image of it can be used.
+    """
+
+    def __init__(self, pseudo_root: str, positives_only: bool = False, **kwargs: Any) -> None:
+        self.pseudo_root = Path(pseudo_root)
+        self.positives_only = positives_only
+        run_file = self.pseudo_root / 'run.json'
+        if not run_file.is_file():
+            raise FileNotFoundError(
+                f'Expected pseudo masks in {pseudo_root}, but there is no {run_file}. '
+                'Make them with: python tools/make_pseudo.py CONFIG CHECKPOINT --out DIR'
+            )
+        classes = read_json(run_file)['classes']
+        metainfo = {'classes': segmentation_classes(classes), 'palette': palette(len(classes))}
+        kwargs['metainfo'] = {**metainfo, **kwargs.get('metainfo', {})}
+        kwargs.setdefault('reduce_zero_label', False)
+        super().__init__(**kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Items of the images whose masks were made, in the order of the manifest."""
+        records = Manifest(self.pseudo_root / 'manifest.jsonl').read().values()
+        data_list = [
+            {
+                'img_path': record.img_path,
+                'seg_map_path': osp.join(self.pseudo_root, record.mask_path),
+                'label_map': self.label_map,
+                'reduce_zero_label': self.reduce_zero_label,
+                'seg_fields': [],
+            }
+            for record in records
+            if record.status == 'ok' and record.mask_path and (record.labels or not self.positives_only)
+        ]
+        if not data_list:
+            raise ValueError(f'Expected at least one finished mask in {self.pseudo_root}, but its manifest has none.')
+        return data_list

@@ -1,0 +1,6 @@
+"""Backbones beside MMPretrain's."""
+
+from mmwsss.models.backbones.conv_stem import ConvStem
+from mmwsss.models.backbones.vision_transformer import TokenMapVisionTransformer
+
+__all__ = ['ConvStem', 'TokenMapVisionTransformer']

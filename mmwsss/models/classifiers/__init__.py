@@ -1,0 +1,5 @@
+"""Classifiers."""
+
+from mmwsss.models.classifiers.map_classifier import MapClassifier
+
+__all__ = ['MapClassifier']

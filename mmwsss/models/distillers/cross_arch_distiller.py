@@ -1,0 +1,188 @@
+"""A CNN and a ViT that are trained to look at the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from mmwsss.models.classifiers import MapClassifier
+from mmwsss.models.heads.image_label_head import image_label_loss
+from mmwsss.registry import MODELS
+
+_TEACHER = 'teacher.'
+
+
+def _preprocessor_of(config: dict) -> dict:
+    return {'type': 'mmpretrain.ClsDataPreprocessor', **(config.get('data_preprocessor') or {})}
+
+
+@MODELS.register_module()
+class CrossArchDistiller(BaseModel):
+    """Cross-architecture consistency: a teacher with class maps guides a student through its patch tokens.
+
+    ``loss = BCE(student) + lambda * KT(neck(student's patch map), teacher's class maps)``, and ``+ BCE(teacher)`` where
+    both learn (arXiv 2507.21959, section 3.3).
+
+    In the paradigm ``'ts'`` (teacher-student) the teacher is trained before, frozen, always in eval mode, sees the
+    images in its own normalisation, and is absent from the saved checkpoint. In ``'co'`` (co-training) both learn, and
+    the loss reaches both. To predict, and for CAMs, the distiller is its student.
+
+    Args:
+        student: Config of a :class:`~mmwsss.models.classifiers.MapClassifier` on a
+            :class:`~mmwsss.models.backbones.TokenMapVisionTransformer`.
+        teacher: Config of a MapClassifier whose head has class maps.
+        neck: Config of a :class:`~mmwsss.models.necks.FeatureProjectionNeck` for the student's patch map; None compares
+            the patch map itself.
+        kt_loss: Config of the knowledge-transfer loss; its ``loss_weight`` is lambda.
+        paradigm: ``'ts'`` or ``'co'``.
+        teacher_checkpoint: Checkpoint of the trained teacher; needed in ``'ts'``.
+        teacher_command: The command that makes ``teacher_checkpoint``, for the error where it is missing.
+        data_preprocessor: By default the student's.
+        init_cfg: Of :class:`mmengine.model.BaseModel`.
+
+    Raises:
+        ValueError: If the paradigm is unknown, ``'ts'`` has no teacher checkpoint, or the classes of the two differ.
+        FileNotFoundError: If the teacher's checkpoint is missing, with the command that makes it.
+    """
+
+    def __init__(
+        self,
+        student: dict,
+        teacher: dict,
+        kt_loss: dict,
+        neck: dict | None = None,
+        paradigm: str = 'ts',
+        teacher_checkpoint: str | None = None,
+        teacher_command: str | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if paradigm not in ('ts', 'co'):
+            raise ValueError(f"Expected paradigm 'ts' or 'co', but got {paradigm!r}.")
+        super().__init__(data_preprocessor or _preprocessor_of(student), init_cfg)
+        self.paradigm = paradigm
+        self.teacher_checkpoint, self.teacher_command = teacher_checkpoint, teacher_command
+        self.student: MapClassifier = MODELS.build(student)
+        self.teacher: MapClassifier = MODELS.build(teacher)
+        if self.student.num_classes != self.teacher.num_classes:
+            raise ValueError(
+                f'Expected student and teacher of the same classes, '
+                f'but got {self.student.num_classes} and {self.teacher.num_classes}.'
+            )
+        self.neck = None if neck is None else MODELS.build(neck)
+        self.kt_loss = MODELS.build(kt_loss)
+        if paradigm == 'ts':
+            self._freeze_teacher()
+
+    def _freeze_teacher(self) -> None:
+        self.teacher.requires_grad_(False)
+        self.teacher.eval()
+        self._register_state_dict_hook(self._drop_teacher)
+        self._register_load_state_dict_pre_hook(self._keep_teacher)
+
+    @staticmethod
+    def _drop_teacher(module: CrossArchDistiller, state: dict, prefix: str, *_: Any) -> dict:
+        for key in [key for key in state if key.startswith(prefix + _TEACHER)]:
+            del state[key]
+        return state
+
+    def _keep_teacher(self, state: dict, prefix: str, *_: Any) -> None:
+        """A checkpoint without the teacher is whole: the teacher stays what its own checkpoint made it."""
+        for key, value in self.teacher.state_dict().items():
+            state.setdefault(prefix + _TEACHER + key, value)
+
+    def init_weights(self) -> None:
+        """Initialise the student as its config says, and load the teacher."""
+        if self.paradigm == 'ts':
+            self.teacher._is_init = True  # its own checkpoint follows: no need of its pre-trained backbone
+        super().init_weights()
+        if self.paradigm == 'ts':
+            self.load_teacher()
+        elif self.teacher_checkpoint:
+            self._load_teacher_file()
+
+    def load_teacher(self) -> None:
+        """Load the trained teacher into ``self.teacher``.
+
+        Raises:
+            ValueError: If no checkpoint is given or it does not fit the teacher.
+            FileNotFoundError: If the file is missing.
+        """
+        if not self.teacher_checkpoint:
+            raise ValueError('Expected teacher_checkpoint for the paradigm ts, but got None.')
+        self._load_teacher_file()
+
+    def _load_teacher_file(self) -> None:
+        path = str(self.teacher_checkpoint)
+        if '://' not in path and not Path(path).is_file():
+            how = f' Make it with: {self.teacher_command}' if self.teacher_command else ''
+            raise FileNotFoundError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
+        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        state = checkpoint.get('state_dict', checkpoint)
+        state = {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}
+        try:
+            self.teacher.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f'The checkpoint {path} does not fit the teacher of this config: {error}') from error
+
+    def train(self, mode: bool = True) -> CrossArchDistiller:
+        """Set the mode; a frozen teacher stays in eval mode."""
+        super().train(mode)
+        if self.paradigm == 'ts':
+            self.teacher.eval()
+        return self
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K of the image labels."""
+        return self.student.num_classes
+
+    @property
+    def cam_classifier(self) -> MapClassifier:
+        """The classifier whose class activation maps are meant: the student."""
+        return self.student
+
+    def _teacher_inputs(self, inputs: Tensor) -> Tensor:
+        """From the distiller's normalisation to the teacher's."""
+        ours, theirs = self.data_preprocessor, self.teacher.data_preprocessor
+        pairs = [(getattr(p, 'mean', None), getattr(p, 'std', None)) for p in (ours, theirs)]
+        if any(value is None for pair in pairs for value in pair):
+            return inputs
+        (mean, std), (teacher_mean, teacher_std) = pairs
+        if torch.equal(mean, teacher_mean) and torch.equal(std, teacher_std):
+            return inputs
+        return (inputs * std + mean - teacher_mean) / teacher_std
+
+    def forward(
+        self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'
+    ) -> Tensor | list[DataSample] | dict[str, Tensor]:
+        """Losses in mode ``'loss'``; otherwise what the student gives.
+
+        Args:
+            inputs: Normalised images (B, 3, H, W).
+            data_samples: Samples with ``gt_score``; needed in mode ``'loss'``.
+            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        return self.student(inputs, data_samples, mode)
+
+    def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """``loss_bce`` and ``loss_kt``, and ``loss_bce_teacher`` in co-training."""
+        feats = self.student.extract_feat(inputs)
+        losses = {'loss_bce': image_label_loss(self.student.head(feats), data_samples)}
+        student_map = feats[-1][0] if isinstance(feats[-1], (list, tuple)) else feats[-1]
+        if self.neck is not None:
+            student_map = self.neck(student_map)
+        with torch.set_grad_enabled(self.paradigm == 'co'):
+            teacher_map = self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
+        losses['loss_kt'] = self.kt_loss(student_map, teacher_map)
+        if self.paradigm == 'co':
+            losses['loss_bce_teacher'] = image_label_loss(self.teacher.head.logits_of(teacher_map), data_samples)
+        return losses

@@ -1,0 +1,60 @@
+"""What all our heads share: the loss on image-level labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmpretrain.models.heads import MultiLabelClsHead
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+
+class ImageLabelHead(MultiLabelClsHead):
+    """Base of heads that learn from image-level labels by binary cross-entropy.
+
+    The loss is the mean over images **and classes** (the host's sums over classes), so that a knowledge-transfer weight
+    means the same for one class and for eighty.
+
+    A subclass gives ``forward(feats)``, logits (B, K), and ``class_maps(feats)``, maps (B, C, h, w) with C >= K.
+
+    Args:
+        num_classes: Number of classes K.
+        **kwargs: Of :class:`mmpretrain.models.heads.MultiLabelClsHead`.
+
+    Raises:
+        ValueError: If ``num_classes`` is not positive.
+    """
+
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        if num_classes < 1:
+            raise ValueError(f'Expected num_classes >= 1, but got {num_classes}.')
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+
+    def class_maps(self, feats: tuple) -> Tensor:
+        """Maps of the classes, one channel each."""
+        raise TypeError(f'{type(self).__name__} has no class maps of its own: use a gradient CAM.')
+
+    def logits_of(self, class_maps: Tensor) -> Tensor:
+        """Logits (B, K) of maps that :meth:`class_maps` gave: the mean over positions of the first K."""
+        return class_maps[:, : self.num_classes].mean((2, 3))
+
+    def _get_loss(self, cls_score: Tensor, data_samples: list[DataSample], **kwargs: Any) -> dict[str, Tensor]:
+        return {'loss': image_label_loss(cls_score, data_samples)}
+
+
+def image_label_loss(logits: Tensor, data_samples: list[DataSample]) -> Tensor:
+    """Binary cross-entropy of logits (B, K) with the samples' multi-hot ``gt_score`` (K,), mean over B and K.
+
+    Raises:
+        ValueError: If the labels have another number of classes than the logits.
+    """
+    target = torch.stack([sample.gt_score for sample in data_samples]).to(logits)
+    if target.shape != logits.shape:
+        raise ValueError(
+            f'Expected labels of {logits.shape[1]} classes for {logits.shape[0]} images, '
+            f'but got {tuple(target.shape)}: does the head have the classes of the data set?'
+        )
+    return F.binary_cross_entropy_with_logits(logits.float(), target.float())

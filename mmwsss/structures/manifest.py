@@ -1,0 +1,129 @@
+"""``manifest.jsonl``: one JSON line an image, appended as images finish, read to resume and to train on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mmwsss.utils.files import atomic_write
+
+
+@dataclass
+class ManifestRecord:
+    """What became of one image.
+
+    Attributes:
+        img_path: Path of the image as its data set names it.
+        status: ``'ok'`` or ``'failed'``.
+        mask_path: Path of the mask below the output folder, None where it failed.
+        reason: Why it failed.
+        labels: Names of the classes whose maps were used.
+        coverage: Share of the pixels of each class in the mask, in [0, 1].
+        raw_max: Maximum of each class's map before normalisation.
+        checksum: SHA-256 of the mask file.
+        seconds: Seconds by stage.
+        counts: Pixel counts against ground truth by kind of mask (``seed``, ``mask``), where there is ground truth.
+    """
+
+    img_path: str
+    status: str
+    mask_path: str | None = None
+    reason: str | None = None
+    labels: list[str] = field(default_factory=list)
+    coverage: dict[str, float] = field(default_factory=dict)
+    raw_max: dict[str, float] = field(default_factory=dict)
+    checksum: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+class Manifest:
+    """The manifest of one output folder.
+
+    Args:
+        path: ``manifest.jsonl``; it need not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def read(self) -> dict[str, ManifestRecord]:
+        """Records by image path; of several lines on one image the last counts.
+
+        A last line that a killed run left torn is passed over.
+
+        Raises:
+            ValueError: If another line is no record; names file and line.
+        """
+        if not self.path.exists():
+            return {}
+        lines = self.path.read_bytes().split(b'\n')
+        records = {}
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = ManifestRecord(**json.loads(line))
+            except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+                if number == len(lines):  # no newline after it: the run was killed while it wrote
+                    break
+                raise ValueError(f'Expected a manifest record in {self.path}, line {number}, but {error}') from error
+            records[record.img_path] = record
+        return records
+
+    def append(self, record: ManifestRecord) -> None:
+        """Add one line and see it to the disk; a torn line before it is ended first."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(asdict(record), ensure_ascii=True) + '\n'
+        with open(self.path, 'ab+') as handle:
+            if handle.tell():
+                handle.seek(-1, os.SEEK_END)
+                if handle.read(1) != b'\n':
+                    self._cut_torn_line(handle)
+            handle.write(line.encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    @staticmethod
+    def _cut_torn_line(handle: Any) -> None:
+        handle.seek(0)
+        handle.truncate(handle.read().rfind(b'\n') + 1)
+
+    def rewrite(self, records: Iterable[ManifestRecord]) -> None:
+        """Replace the file atomically, in the order given."""
+        with atomic_write(self.path) as handle:
+            for record in records:
+                handle.write(json.dumps(asdict(record), ensure_ascii=True) + '\n')
+
+
+def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:
+    """Where each image's mask goes below the output folder, mirroring the input's sub-folders.
+
+    ``a/x.jpg`` becomes ``a/x.png``; images whose masks would share a name keep their own suffix (``a/x.jpg.png``).
+
+    Args:
+        img_paths: Images, absolute or relative to the working directory.
+        root: The folder whose sub-folders are mirrored.
+
+    Returns:
+        Relative POSIX paths; None for an image that lies outside ``root``.
+    """
+    relative: list[PurePosixPath | None] = []
+    for path in img_paths:
+        inside = PurePosixPath(Path(os.path.relpath(path, root)).as_posix())
+        relative.append(None if inside.parts[0] == '..' else inside)
+    short = [None if path is None else path.with_suffix('.png') for path in relative]
+    uses = Counter(path for path in short if path is not None)
+    # a name that clashes keeps its suffix; so does one that such a longer name would hit
+    long_names = {path.with_name(path.name + '.png') for path, s in zip(relative, short) if path and uses[s] > 1}
+    return [
+        None
+        if path is None or name is None
+        else str(path.with_name(path.name + '.png') if uses[name] > 1 or name in long_names else name)
+        for path, name in zip(relative, short)
+    ]

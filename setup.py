@@ -1,0 +1,60 @@
+"""Packaging of mmwsss; the configs and tools travel inside the package, as OpenMMLab's do (``mmwsss/.mim``)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    """Lines of a file in ``requirements/``."""
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith('#')]
+
+
+def version() -> str:
+    """The version in ``mmwsss/version.py``."""
+    scope: dict[str, str] = {}
+    exec((ROOT / 'mmwsss' / 'version.py').read_text(encoding='utf-8'), scope)
+    return scope['__version__']
+
+
+class BuildWithConfigs(build_py):
+    """Copy configs and tools into the package that is built."""
+
+    def run(self) -> None:
+        """Build, then copy."""
+        super().run()
+        if not self.editable_mode:
+            for folder in ('configs', 'tools'):
+                target = Path(self.build_lib) / 'mmwsss' / '.mim' / folder
+                ignore = shutil.ignore_patterns('__pycache__')
+                shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=ignore)
+
+
+setup(
+    name='mmwsss',
+    version=version(),
+    description='Weakly supervised semantic segmentation for MMEngine, MMPretrain and MMSegmentation',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['mmwsss', 'mmwsss.*']),
+    package_data={'mmwsss': ['visualization/*.html']},
+    install_requires=requirements('runtime'),
+    extras_require={
+        'openmmlab': requirements('openmmlab'),
+        'crf': requirements('crf'),
+        'sam': requirements('sam'),
+        'clip': requirements('clip'),
+        'tests': requirements('tests'),
+    },
+    entry_points={'console_scripts': ['mmwsss = mmwsss.utils.cli:main']},
+    cmdclass={'build_py': BuildWithConfigs},
+)

@@ -1,0 +1,46 @@
+"""Evaluate a classifier's class activation maps on a split with masks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from mmengine.config import DictAction
+
+import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
+from mmwsss.apis import evaluate_cams, init_classifier
+from mmwsss.utils.cli import report_errors
+from mmwsss.utils.config import load_config
+from mmwsss.utils.files import write_json
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='pseudo config, for example configs/pseudo/gradcam_ms.py')
+    parser.add_argument('checkpoint', help='weights of the classifier or distiller')
+    parser.add_argument(
+        '--split', choices=('val', 'test', 'pseudo'), default='test', help='pseudo: the training images'
+    )
+    parser.add_argument('--threshold', type=float, default=0.3, help='where the figures are taken')
+    parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
+    parser.add_argument('--out', help='also write the figures, with the threshold curve, to this JSON file')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point."""
+    args = parse_args()
+    with report_errors():
+        cfg = load_config(args.config, args.cfg_options)
+        model = init_classifier(args.checkpoint, load_config(args.model_config) if args.model_config else None)
+        collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
+        figures = collected.compute(args.threshold)
+        print(json.dumps(figures, indent=2))
+        if args.out:
+            write_json(args.out, {**figures, 'curve': collected.curve()})
+
+
+if __name__ == '__main__':
+    main()
