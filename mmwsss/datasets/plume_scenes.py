@@ -16,6 +16,10 @@ MASK_OPACITY = 0.2
 """A pixel belongs to the plume's mask from this opacity on; below it the eye does not see the smoke."""
 
 
+MIN_CONTRAST = 40.0
+"""Grey levels between a plume and what is behind it, where a colour of smoke allows it."""
+
+
 @dataclass
 class Scene:
     """One generated scene.
@@ -136,7 +140,10 @@ class _Painter:
             density += np.exp(-distance / (0.5 * radius**2)) * (1 - 0.75 * t)
         noise = _fractal_noise(rng, self.size, 6)
         alpha = (1 - np.exp(-density * rng.uniform(0.4, 1.2) * (0.35 + 1.3 * noise))) * rng.uniform(0.55, 0.98)
-        tone = rng.choice([rng.uniform(200, 250), rng.uniform(120, 190), rng.uniform(35, 90)], p=[0.5, 0.3, 0.2])
+        behind = float((self.img.mean(2) * alpha).sum() / alpha.sum())
+        tones = [rng.uniform(200, 250), rng.uniform(120, 190), rng.uniform(35, 90)]  # white, grey, black smoke
+        visible = [tone for tone in tones if abs(tone - behind) > MIN_CONTRAST]
+        tone = rng.choice(visible or [max(tones, key=lambda tone: abs(tone - behind))])
         shade = tone * (0.85 + 0.3 * _fractal_noise(rng, self.size, 5))
         colour = shade[..., None] * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.88, 1.02)], np.float32)
         _blend(self.img, colour, alpha)

@@ -117,13 +117,16 @@ def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:
     for path in img_paths:
         inside = PurePosixPath(Path(os.path.relpath(path, root)).as_posix())
         relative.append(None if inside.parts[0] == '..' else inside)
-    short = [None if path is None else path.with_suffix('.png') for path in relative]
-    uses = Counter(path for path in short if path is not None)
-    # a name that clashes keeps its suffix; so does one that such a longer name would hit
-    long_names = {path.with_name(path.name + '.png') for path, s in zip(relative, short) if path and uses[s] > 1}
-    return [
-        None
-        if path is None or name is None
-        else str(path.with_name(path.name + '.png') if uses[name] > 1 or name in long_names else name)
-        for path, name in zip(relative, short)
-    ]
+    uses = Counter(path.with_suffix('.png') for path in relative if path is not None)
+    clashing = [path for path in relative if path is not None and uses[path.with_suffix('.png')] > 1]
+    long_names = {_with_suffix_kept(path) for path in clashing}  # a short name that one of them hits is made long too
+    return [None if path is None else str(_mask_name(path, uses, long_names)) for path in relative]
+
+
+def _with_suffix_kept(path: PurePosixPath) -> PurePosixPath:
+    return path.with_name(path.name + '.png')
+
+
+def _mask_name(path: PurePosixPath, uses: Counter, long_names: set[PurePosixPath]) -> PurePosixPath:
+    short = path.with_suffix('.png')
+    return _with_suffix_kept(path) if uses[short] > 1 or short in long_names else short

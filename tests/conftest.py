@@ -1,0 +1,80 @@
+"""Toys that several tests share: a few small pictures, and the variables that shrink the project's configs to them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import mmwsss  # noqa: F401  (first: cures torchvision)
+
+torch.set_num_threads(1)
+SHARED = Path(__file__).parents[1].parent / 'shared'
+
+
+@pytest.fixture(scope='session')
+def golden() -> dict[str, np.ndarray]:
+    """Recorded inputs and outputs of the public implementations."""
+    path = Path(os.environ.get('MMWSSS_GOLDEN', SHARED / 'golden' / 'reference.npz'))
+    if not path.is_file():
+        pytest.skip(f'no recorded reference values in {path}')
+    with np.load(path) as data:
+        return {key: data[key] for key in data.files}
+
+
+@pytest.fixture(scope='session')
+def smoke5k() -> Path:
+    """The real smoke set."""
+    path = Path(os.environ.get('MMWSSS_SMOKE5K', SHARED / 'data' / 'smoke5k_wsss'))
+    if not path.is_dir():
+        pytest.skip(f'no real smoke set in {path}')
+    return path
+
+
+def write_toy(root: Path, number: int = 12, size: tuple[int, int] = (48, 40), split: str = 'train') -> Path:
+    """Pictures (height, width) with a bright square where the label says smoke; every third has none."""
+    rng = np.random.default_rng(number)
+    data_list = []
+    for index in range(number):
+        img = rng.integers(0, 90, (*size, 3)).astype(np.uint8)
+        mask = np.zeros(size, np.uint8)
+        smoke = index % 3 != 2
+        if smoke:
+            y, x = rng.integers(2, 14, 2)
+            mask[y : y + 18, x : x + 16] = 1
+            img[mask > 0] = rng.integers(180, 255, 3)
+        name = f'sub{index % 2}/picture {index}.jpg'
+        for folder, picture in (('img', Image.fromarray(img)), ('ann', Image.fromarray(mask))):
+            path = root / folder / split / (name if folder == 'img' else name.replace('.jpg', '.png'))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path, **({'quality': 95} if folder == 'img' else {}))
+        data_list.append({'img_path': name, 'gt_label': int(smoke)})
+    content = {'metainfo': {'classes': ['no_smoke', 'smoke']}, 'data_list': data_list}
+    (root / f'{split}.json').write_text(json.dumps(content))
+    return root
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Training pictures with labels and masks."""
+    return write_toy(tmp_path / 'toy')
+
+
+def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool = False) -> dict:
+    """Config variables of :func:`write_toy`'s folder."""
+    variables = {'dataset_root': str(root)}
+    for split, there in (('train', True), ('val', val), ('test', test)):
+        variables[f'{split}_ann'] = f'{split}.json' if there else None
+        variables[f'{split}_img'] = f'img/{split}' if there else None
+        variables[f'{split}_masks'] = f'ann/{split}' if there and masks else None
+    return variables
+
+
+SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1}

@@ -1,0 +1,211 @@
+"""make_pseudo: files, resume, refusal, bad inputs."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL, toy_variables, write_toy
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+from mmwsss.apis import init_classifier, make_pseudo
+from mmwsss.datasets.pictures import read_mask
+from mmwsss.evaluation import count_pixels, segmentation_figures
+from mmwsss.pseudo import RunMismatchError
+from mmwsss.registry import MODELS
+from mmwsss.utils.config import load_config
+from mmwsss.utils.files import file_sha256
+
+NET = {'embed_dims': 32, 'num_layers': 2}
+
+
+@pytest.fixture
+def checkpoint(tmp_path, toy):
+    """An untrained student with its config inside, as a training leaves it."""
+    return write_checkpoint(tmp_path / 'student.pth', toy)
+
+
+def write_checkpoint(path, toy, num_classes=1):
+    cfg = load_config('configs/vitmini.py', {**toy_variables(toy), **SMALL, **NET, 'num_classes': num_classes})
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model.to_dict())
+    model.init_weights()
+    torch.save({'state_dict': model.state_dict(), 'meta': {'cfg': cfg.pretty_text}}, path)
+    return path
+
+
+def config(toy, name='gradcam_ms_crf', **options):
+    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5, 'mask_threshold': 0.5}
+    return load_config(f'configs/pseudo/{name}.py', {**toy_variables(toy), **variables, **options})
+
+
+def tree(folder):
+    return {str(p.relative_to(folder)): file_sha256(p) for p in sorted((folder / 'masks').rglob('*.png'))}
+
+
+def manifest(folder):
+    return [json.loads(line) for line in (folder / 'manifest.jsonl').read_text().splitlines()]
+
+
+def test_files_and_figures(toy, checkpoint, tmp_path):
+    out = tmp_path / 'out'
+    summary = make_pseudo(config(toy, save_cam=True), checkpoint, out)
+    assert (summary['images'], summary['ok'], summary['failed'], summary['without_class']) == (12, 12, 0, 4)
+    assert summary == json.loads((out / 'summary.json').read_text())
+    assert {'load', 'cam', 'refine', 'write', 'wall'} == set(summary['seconds'])
+    run = json.loads((out / 'run.json').read_text())
+    assert run['classes'] == ['smoke'] and run['checkpoint_sha256'] == file_sha256(checkpoint)
+    assert run['versions']['torch'] and run['config']['refine'][1]['type'] == 'mmwsss.CRFRefine'
+    counts = []
+    for record in manifest(out):
+        path = out / record['mask_path']
+        assert record['mask_path'].startswith(('masks/sub0/picture ', 'masks/sub1/picture '))
+        assert record['checksum'] == file_sha256(path)
+        with Image.open(path) as image:
+            assert image.mode == 'P' and image.size == (40, 48)
+            assert image.getpalette()[3:6] == [128, 0, 0]
+        mask = read_mask(path)
+        assert set(np.unique(mask)) <= {0, 1}
+        assert record['coverage']['smoke'] == pytest.approx((mask == 1).mean())
+        if not record['labels']:
+            assert not mask.any()
+        truth = read_mask(toy / 'ann' / 'train' / record['mask_path'].removeprefix('masks/'))
+        counts.append(count_pixels(mask, truth, 1))
+        assert (out / 'cams' / record['mask_path'].removeprefix('masks/')).with_suffix('.npz').exists()
+    expected = segmentation_figures(counts, ['smoke'])
+    assert summary['mask']['iou_dataset'] == pytest.approx(expected['iou_dataset'])
+    assert 0 < summary['floor']['iou_dataset'] < 1 and 'seed' in summary
+
+
+def test_second_call_makes_only_what_is_missing(toy, checkpoint, tmp_path):
+    out = tmp_path / 'out'
+    make_pseudo(config(toy), checkpoint, out)
+    before = tree(out)
+    first = manifest(out)
+    assert make_pseudo(config(toy, batch_size=2), checkpoint, out)['made_now'] == 0
+    (out / first[3]['mask_path']).unlink()
+    (out / first[5]['mask_path']).write_bytes(b'half')
+    with open(out / 'manifest.jsonl', 'a') as handle:
+        handle.write('{"img_path": "torn')
+    again = make_pseudo(config(toy), checkpoint, out)
+    assert again['made_now'] == 2 and again['ok'] == 12
+    assert tree(out) == before
+    assert [r['img_path'] for r in manifest(out)] == [r['img_path'] for r in first]
+
+
+def test_a_pool_gives_the_same_masks(toy, checkpoint, tmp_path):
+    make_pseudo(config(toy), checkpoint, tmp_path / 'one')
+    make_pseudo(config(toy), checkpoint, tmp_path / 'two', workers=2)
+    assert tree(tmp_path / 'one') == tree(tmp_path / 'two')
+
+
+def test_another_run_is_refused(toy, checkpoint, tmp_path):
+    out = tmp_path / 'out'
+    make_pseudo(config(toy), checkpoint, out)
+    before = tree(out)
+    with pytest.raises(RunMismatchError, match=r'made by another run: config_hash .* Choose another --out folder'):
+        make_pseudo(config(toy, mask_threshold=0.4), checkpoint, out)
+    other = write_checkpoint(tmp_path / 'other.pth', write_toy(tmp_path / 'toy2'))
+    content = torch.load(other)
+    content['state_dict']['head.fc.bias'] += 1
+    torch.save(content, other)
+    with pytest.raises(RunMismatchError, match='checkpoint_sha256'):
+        make_pseudo(config(toy), other, out)
+    assert tree(out) == before
+
+
+def test_a_locked_folder_is_refused(toy, checkpoint, tmp_path):
+    import fcntl
+
+    out = tmp_path / 'out'
+    out.mkdir()
+    with open(out / '.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RunMismatchError, match='Another process is making masks in'):
+            make_pseudo(config(toy), checkpoint, out)
+
+
+def test_bad_images_are_recorded_and_the_others_go_on(toy, checkpoint, tmp_path):
+    folder = toy / 'img' / 'train'
+    victims = {
+        'sub0/picture 0.jpg': lambda p: p.unlink(),
+        'sub1/picture 1.jpg': lambda p: p.write_bytes(b''),
+        'sub1/picture 3.jpg': lambda p: p.write_bytes(p.read_bytes()[:-300]),
+        'sub0/picture 4.jpg': lambda p: p.write_text('no picture'),
+    }
+    for name, spoil in victims.items():
+        spoil(folder / name)
+    Image.new('L', (10, 10)).save(toy / 'ann' / 'train' / 'sub0' / 'picture 6.png')
+    with Image.open(folder / 'sub1' / 'picture 7.jpg') as image:
+        image.convert('L').save(folder / 'sub1' / 'picture 7.jpg')
+    out = tmp_path / 'out'
+    summary = make_pseudo(config(toy), checkpoint, out)
+    assert (summary['ok'], summary['failed']) == (7, 5)
+    reasons = {r['img_path'].split('train/')[1]: r['reason'] for r in manifest(out) if r['status'] == 'failed'}
+    assert set(reasons) == {*victims, 'sub0/picture 6.jpg'}
+    assert 'no such file' in reasons['sub0/picture 0.jpg'] and 'empty' in reasons['sub1/picture 1.jpg']
+    assert 'not an image' in reasons['sub0/picture 4.jpg'] and 'picture 3.jpg' in reasons['sub1/picture 3.jpg']
+    assert 'Expected a mask of (48, 40)' in reasons['sub0/picture 6.jpg']
+    shutil.copy(folder / 'sub0' / 'picture 2.jpg', folder / 'sub0' / 'picture 0.jpg')  # mended: the next call takes it
+    assert make_pseudo(config(toy), checkpoint, out)['failed'] == 4
+
+
+def test_image_outside_the_folder_is_refused(toy, checkpoint, tmp_path):
+    content = json.loads((toy / 'train.json').read_text())
+    shutil.copy(toy / 'img' / 'train' / 'sub0' / 'picture 0.jpg', toy / 'outside.jpg')
+    content['data_list'].append({'img_path': '../../outside.jpg', 'gt_label': 1})
+    (toy / 'train.json').write_text(json.dumps(content))
+    summary = make_pseudo(config(toy, train_masks=None), checkpoint, tmp_path / 'out')
+    assert summary['failed'] == 1 and 'mask' not in summary
+    assert 'outside the image folder' in manifest(tmp_path / 'out')[-1]['reason']
+    assert not (tmp_path / 'outside.png').exists() and not (toy / 'outside.png').exists()
+
+
+def test_wrong_checkpoints(toy, checkpoint, tmp_path):
+    two = write_checkpoint(tmp_path / 'two.pth', toy, num_classes=2)
+    with pytest.raises(ValueError, match=r'checkpoint of 1 classes, as the data set has, but .*two\.pth has 2'):
+        make_pseudo(config(toy), two, tmp_path / 'out')
+    with pytest.raises(FileNotFoundError, match=r'no\.pth, but there is no such file'):
+        make_pseudo(config(toy), tmp_path / 'no.pth', tmp_path / 'out')
+    (tmp_path / 'junk.pth').write_bytes(b'junk')
+    with pytest.raises(ValueError, match=r'Expected a checkpoint in .*junk\.pth'):
+        make_pseudo(config(toy), tmp_path / 'junk.pth', tmp_path / 'out')
+    content = torch.load(checkpoint)
+    del content['state_dict']['head.fc.bias']
+    torch.save(content, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match=r'(?s)part\.pth does not fit the model.*head\.fc\.bias'):
+        init_classifier(tmp_path / 'part.pth')
+    torch.save({'state_dict': content['state_dict']}, tmp_path / 'bare.pth')
+    with pytest.raises(ValueError, match=r'bare\.pth, but it carries none: give it by --model-config'):
+        init_classifier(tmp_path / 'bare.pth')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_out_that_is_a_file(toy, checkpoint, tmp_path):
+    (tmp_path / 'file').write_text('precious')
+    with pytest.raises(NotADirectoryError, match='Expected a folder for the masks, but .* is a file'):
+        make_pseudo(config(toy), checkpoint, tmp_path / 'file')
+    assert (tmp_path / 'file').read_text() == 'precious'
+
+
+def test_out_that_cannot_be_written(toy, checkpoint):
+    with pytest.raises(PermissionError, match='Expected a folder that can be written to, but /proc/masks'):
+        make_pseudo(config(toy), checkpoint, '/proc/masks')
+
+
+def test_steps_can_be_dropped_and_must_make_a_mask(toy, checkpoint, tmp_path):
+    summary = make_pseudo(config(toy, 'gradcam_ms'), checkpoint, tmp_path / 'a')
+    assert summary['ok'] == 12
+    cfg = config(toy)
+    cfg.pseudo.refine = cfg.pseudo.refine[:2]
+    summary = make_pseudo(cfg, checkpoint, tmp_path / 'b')
+    assert summary['failed'] == 12
+    assert 'makes a mask' in manifest(tmp_path / 'b')[0]['reason']
+
+
+def test_config_without_pseudo(toy, checkpoint, tmp_path):
+    with pytest.raises(ValueError, match=r'Expected a pseudo config .*vitmini\.py'):
+        make_pseudo(load_config('configs/vitmini.py'), checkpoint, tmp_path / 'out')
