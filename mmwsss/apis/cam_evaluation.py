@@ -12,8 +12,8 @@ from mmengine.registry import init_default_scope
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import CamFigures
 from mmwsss.pseudo import CamSource
-from mmwsss.refine import LayerFusion
-from mmwsss.registry import DATASETS, TASK_UTILS
+from mmwsss.refine import fusion_of
+from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
 from mmwsss.utils.progress import Progress
 
 
@@ -44,7 +44,8 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-    figures, fusion = CamFigures(dataset.metainfo['classes']), LayerFusion()
+    figures = CamFigures(dataset.metainfo['classes'])
+    fusion = fusion_of(TRANSFORMS.build(step) for step in cfg.pseudo.to_dict()['refine'])
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):
             if item.reason is not None:

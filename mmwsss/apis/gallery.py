@@ -14,7 +14,7 @@ from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_classifier
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, segmentation_figures
-from mmwsss.refine import LayerFusion
+from mmwsss.refine import fusion_of
 from mmwsss.registry import DATASETS, TRANSFORMS
 from mmwsss.structures import Manifest
 from mmwsss.utils.files import read_json
@@ -68,7 +68,9 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     finished = {path: record for path, record in records.items() if record.status == 'ok'}
     scores = _scores(parts, classes)
     chosen = _choose(dataset, scores, parts['count'], finished)
-    seed, fusion = TRANSFORMS.build(cfg.pseudo.seed.to_dict()), LayerFusion()
+    settings = cfg.pseudo.to_dict()
+    seed = TRANSFORMS.build(settings['seed'])
+    fusion = fusion_of(TRANSFORMS.build(step) for step in settings['refine'])
     rows = []
     source = build_source(cfg, init_classifier(parts['student']), dataset, [index for index, _ in chosen])
     for (_, group), item in zip(chosen, source):

@@ -170,13 +170,12 @@ class Pipeline:
             cfg.val_set if self.data.get('val_masks') and cfg.val_set else None,
             'test' if self.data.get('test_masks') and cfg.test_set else 'val',
         )
+        fixed = FIXED_THRESHOLD if self.cfg.threshold == 'val' else float(self.cfg.threshold)
         if val is None and split == 'val':
-            return {'threshold': FIXED_THRESHOLD, 'threshold_source': 'fixed', 'figures': {}}
+            return {'threshold': fixed, 'threshold_source': 'fixed', 'figures': {}}
         model = init_classifier(checkpoint)
-        threshold, source, collected = FIXED_THRESHOLD, 'fixed', None
-        if self.cfg.threshold != 'val':
-            threshold = float(self.cfg.threshold)
-        elif val is not None:
+        threshold, source, collected = fixed, 'fixed', None
+        if self.cfg.threshold == 'val' and val is not None:
             collected = evaluate_cams(cfg, model, val)
             threshold, source = collected.best_threshold(), 'val masks'
         if split == 'test' or collected is None:
@@ -201,7 +200,9 @@ class Pipeline:
         threshold = self.results['student'].get('threshold', FIXED_THRESHOLD)
         more: dict[str, Any] = {'threshold': threshold}
         if self.cfg.pseudo.get('match_crf'):
-            more['bg_exponent'] = matching_exponent(threshold, options.get('mask_threshold', 0.3))
+            cut = options.get('mask_threshold', FIXED_THRESHOLD)
+            lowest, highest = 0.02, 0.98 * min(1.0, cut / (1 - cut))  # where an exponent exists
+            more['bg_exponent'] = matching_exponent(min(max(threshold, lowest), highest), cut)
         return more
 
     def _run_pseudo(self) -> dict[str, Any]:

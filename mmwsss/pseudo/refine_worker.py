@@ -14,7 +14,7 @@ from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL, png_palette
 from mmwsss.datasets.pictures import BadPictureError, read_mask
 from mmwsss.evaluation import count_pixels
 from mmwsss.pseudo.cam_source import CamItem
-from mmwsss.refine import LayerFusion
+from mmwsss.refine import fusion_of
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import CamFile, ManifestRecord
 from mmwsss.utils.files import atomic_write, file_sha256
@@ -35,9 +35,9 @@ class RefineWorker:
         self, out_dir: str | Path, classes: Sequence[str], seed: dict, refine: Sequence[dict], save_cam: bool = False
     ) -> None:
         self.out_dir, self.classes, self.save_cam = Path(out_dir), tuple(classes), save_cam
-        self.fusion = LayerFusion()
         self.seed = TRANSFORMS.build(seed)
         self.refine = [TRANSFORMS.build(step) for step in refine]
+        self.fusion = fusion_of(self.refine)
         self.palette = png_palette(len(self.classes))
 
     def __call__(self, item: CamItem, mask_name: str) -> ManifestRecord:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmwsss.registry import TRANSFORMS
+
+
+def fusion_of(steps: Iterable[BaseTransform]) -> LayerFusion:
+    """The fusion that a list of refiners begins with, or the default one: seeds are cut from its maps."""
+    return next((step for step in steps if isinstance(step, LayerFusion)), LayerFusion())
 
 
 @TRANSFORMS.register_module()

@@ -23,7 +23,7 @@ def test_masks_and_labels_agree():
 
 
 def test_the_mask_is_where_the_smoke_is():
-    """The same scene painted with and without its plume differs inside the mask and, but for the noise, nowhere else."""
+    """A plume changes the picture where it is opaque and nowhere else."""
     from mmwsss.datasets.plume_scenes import MASK_OPACITY, _Painter
 
     painter = _Painter(np.random.default_rng(0), 64)

@@ -40,6 +40,9 @@ class CrossArchDistiller(BaseModel):
         neck: Config of a :class:`~mmwsss.models.necks.FeatureProjectionNeck` for the student's patch map; None compares
             the patch map itself.
         kt_loss: Config of the knowledge-transfer loss; its ``loss_weight`` is lambda.
+        student_map: What is compared with the teacher's maps: ``'patch_tokens'`` (the paper; through the neck), or
+            ``'class_maps'``, those of a student whose head has some. The paper's consistency reaches the CAM only through
+            shared blocks; this one acts on the CAM itself.
         paradigm: ``'ts'`` or ``'co'``.
         teacher_checkpoint: Checkpoint of the trained teacher; needed in ``'ts'``.
         teacher_command: The command that makes ``teacher_checkpoint``, for the error where it is missing.
@@ -57,6 +60,7 @@ class CrossArchDistiller(BaseModel):
         teacher: dict,
         kt_loss: dict,
         neck: dict | None = None,
+        student_map: str = 'patch_tokens',
         paradigm: str = 'ts',
         teacher_checkpoint: str | None = None,
         teacher_command: str | None = None,
@@ -65,8 +69,12 @@ class CrossArchDistiller(BaseModel):
     ) -> None:
         if paradigm not in ('ts', 'co'):
             raise ValueError(f"Expected paradigm 'ts' or 'co', but got {paradigm!r}.")
+        if student_map not in ('patch_tokens', 'class_maps'):
+            raise ValueError(f"Expected student_map 'patch_tokens' or 'class_maps', but got {student_map!r}.")
+        if student_map == 'class_maps' and neck is not None:
+            raise ValueError('Expected no neck for student_map class_maps, which has one map a class already.')
         super().__init__(data_preprocessor or _preprocessor_of(student), init_cfg)
-        self.paradigm = paradigm
+        self.paradigm, self.student_map = paradigm, student_map
         self.teacher_checkpoint, self.teacher_command = teacher_checkpoint, teacher_command
         self.student: MapClassifier = MODELS.build(student)
         self.teacher: MapClassifier = MODELS.build(teacher)
@@ -176,10 +184,14 @@ class CrossArchDistiller(BaseModel):
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """``loss_bce`` and ``loss_kt``, and ``loss_bce_teacher`` in co-training."""
         feats = self.student.extract_feat(inputs)
-        losses = {'loss_bce': image_label_loss(self.student.head(feats), data_samples)}
-        student_map = feats[-1][0] if isinstance(feats[-1], (list, tuple)) else feats[-1]
-        if self.neck is not None:
-            student_map = self.neck(student_map)
+        if self.student_map == 'class_maps':
+            student_map = self.student.head.class_maps(feats)
+            logits = self.student.head.logits_of(student_map)
+        else:
+            student_map = feats[-1][0] if isinstance(feats[-1], (list, tuple)) else feats[-1]
+            student_map = student_map if self.neck is None else self.neck(student_map)
+            logits = self.student.head(feats)
+        losses = {'loss_bce': image_label_loss(logits, data_samples)}
         with torch.set_grad_enabled(self.paradigm == 'co'):
             teacher_map = self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
         losses['loss_kt'] = self.kt_loss(student_map, teacher_map)

@@ -1,0 +1,99 @@
+"""Every config of the project builds, at toy size, and its bases do what they say."""
+
+from pathlib import Path
+
+import pytest
+from conftest import toy_variables
+from mmengine.registry import MODELS, init_default_scope
+
+import mmwsss
+from mmwsss.registry import TASK_UTILS, TRANSFORMS
+from mmwsss.utils.config import find_config, load_config
+
+CONFIGS = Path(mmwsss.__file__).parents[1] / 'configs'
+TRAINING = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('seg/*.py')])
+PSEUDO = sorted(CONFIGS.glob('pseudo/*.py'))
+PIPELINES = sorted(CONFIGS.glob('pipelines/*.py'))
+
+
+@pytest.mark.parametrize('path', TRAINING, ids=lambda path: path.stem)
+def test_training_config_builds(path, toy):
+    options = {**toy_variables(toy), 'img_size': 64}
+    cfg = load_config(path, options)
+    assert 'mmwsss' in cfg.custom_imports['imports']
+    assert cfg.default_scope in ('mmpretrain', 'mmseg')
+    init_default_scope(cfg.default_scope)
+    if cfg.model.type == 'EncoderDecoder':
+        cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 0
+    assert cfg.val_dataloader is None and cfg.val_cfg is None and cfg.val_evaluator is None
+
+
+def test_the_papers_row_is_the_papers():
+    cfg = load_config('configs/ts_vitb_r50_cos_global.py')
+    assert (cfg.img_size, cfg.batch_size, cfg.epochs) == (512, 8, 3)
+    assert (
+        cfg.optim_wrapper.optimizer.to_dict() | {'type': 'AdamW', 'lr': 1e-4} == cfg.optim_wrapper.optimizer.to_dict()
+    )
+    assert cfg.model.student.backbone.init_cfg.checkpoint.endswith('jx_vit_base_p16_224-80ecf9dd.pth')
+    assert cfg.model.teacher.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
+    assert list(cfg.model.teacher.backbone.strides) == [1, 2, 2, 1]
+    assert cfg.model.teacher.head.map_channels == 'classes_and_extra'
+    assert cfg.model.neck.out_channels == 2 and cfg.model.kt_loss.loss_weight == 1.0
+    control = load_config('configs/vitb.py')
+    assert control.model == cfg.model.student
+    for key in ('train_dataloader', 'optim_wrapper', 'train_cfg', 'randomness'):
+        assert control[key] == cfg[key]
+    assert load_config('configs/r50_pcm.py').train_cfg.max_epochs == 2
+    assert load_config('configs/r50_pcm.py').model == cfg.model.teacher
+
+
+@pytest.mark.parametrize('path', PSEUDO, ids=lambda path: path.stem)
+def test_pseudo_config_builds(path):
+    cfg = load_config(path)
+    init_default_scope('mmpretrain')
+    TASK_UTILS.build(cfg.pseudo.generator)
+    steps = [TRANSFORMS.build(step) for step in [cfg.pseudo.seed, *cfg.pseudo.refine]]
+    assert type(steps[-1]).__name__ == 'ThresholdMask'
+
+
+@pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
+def test_pipeline_config_names_variables_that_exist(path):
+    cfg = load_config(path)
+    for stage in ('teacher', 'control', 'student', 'pseudo', 'segmentor'):
+        if cfg.get(stage):
+            for part in (cfg[stage], cfg[stage].get('maps')):
+                if part is not None:
+                    load_config(part.config, {**cfg.data.to_dict(), **(part.get('variables') or {})})
+
+
+def test_variables_reach_what_is_computed_from_them(toy):
+    cfg = load_config('configs/ts_vitb_r50_cos_global.py', {'img_size': 64, 'num_classes': 3, 'dataset_root': str(toy)})
+    assert cfg.train_dataloader.dataset.pipeline[1].scale == (64, 64)
+    assert cfg.model.student.backbone.img_size == 64
+    assert cfg.model.teacher.head.num_classes == cfg.model.student.head.num_classes == 3
+    assert cfg.model.neck.out_channels == 4
+    assert cfg.train_dataloader.dataset.data_root == str(toy)
+    assert Path(cfg.filename).name == 'ts_vitb_r50_cos_global.py'
+
+
+def test_keys_and_errors():
+    cfg = load_config('configs/vitb.py', {'model.head.num_classes': 7, 'train_cfg.max_epochs': 9})
+    assert cfg.model.head.num_classes == 7 and cfg.train_cfg.max_epochs == 9
+    with pytest.raises(KeyError, match=r"Expected a variable or key of .*vitb\.py, but got 'imgsize'"):
+        load_config('configs/vitb.py', {'imgsize': 3})
+    with pytest.raises(FileNotFoundError, match=r'Expected a config configs/no\.py, but found none in'):
+        find_config('configs/no.py')
+
+
+def test_configs_are_found_from_any_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert find_config('configs/vitb.py').is_file()
+    assert find_config('pseudo/gradcam_ms_crf.py').is_file()
+
+
+def test_plain_mmengine_reads_our_configs():
+    from mmengine.config import Config
+
+    assert Config.fromfile(CONFIGS / 'vitb.py').model.type == 'mmwsss.MapClassifier'
