@@ -1,7 +1,7 @@
 # Small siblings of ViT-B/16 and ResNet-50 + PCM, for training from scratch. What lets the ViT learn from so few images:
-# a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks. And what lets its maps be
-# of use: the classifier reads the mean of the patch tokens and not the class token. With a class token (the paper's)
-# the consistency loss made these small students classify better, but their Grad-CAM hardly changed, because it reads the
+# a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks. And what makes its maps
+# usable: the classifier reads the mean of the patch tokens and not the class token. With a class token (the paper's)
+# the consistency loss made these students classify better, but their Grad-CAM hardly changed, because it reads the
 # patches through attention alone; `head_type='mmwsss.ClassTokenHead'` brings it back. docs/results.md has the figures.
 _base_ = './small.py'
 patch_size = 8

@@ -41,7 +41,7 @@ class CrossArchDistiller(BaseModel):
             the patch map itself.
         kt_loss: Config of the knowledge-transfer loss; its ``loss_weight`` is lambda.
         student_map: What is compared with the teacher's maps: ``'patch_tokens'`` (the paper; through the neck), or
-            ``'class_maps'``, those of a student whose head has some. The paper's consistency reaches the CAM only through
+            ``'class_maps'``, those of a student whose head has some. The paper's loss reaches the CAM only through
             shared blocks; this one acts on the CAM itself.
         paradigm: ``'ts'`` or ``'co'``.
         teacher_checkpoint: Checkpoint of the trained teacher; needed in ``'ts'``.

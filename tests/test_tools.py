@@ -1,0 +1,98 @@
+"""The tools as a user calls them: exit codes, messages, and a wheel that works from any folder."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import toy_variables
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments, cwd=ROOT, **kwargs):
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=cwd, **kwargs)
+
+
+def options(variables):
+    return ['--cfg-options', *(f'{key}={value}' for key, value in variables.items())]
+
+
+TINY = {'img_size': 32, 'epochs': 1, 'num_workers': 0, 'batch_size': 4, 'embed_dims': 32, 'num_layers': 1}
+
+
+def test_train_then_make_pseudo(toy, tmp_path):
+    work_dir, out = tmp_path / 'work', tmp_path / 'masks'
+    data = toy_variables(toy)
+    done = run('tools/train.py', 'configs/vitmini.py', '--work-dir', work_dir, *options({**data, **TINY}))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert 'Exp name: vitmini' in done.stdout + done.stderr
+    checkpoint = work_dir / 'epoch_1.pth'
+    small = {**data, 'img_size': 32, 'scales': '[1.0]', 'size_divisor': 8}
+    (toy / 'img' / 'train' / 'sub0' / 'picture 4.jpg').write_bytes(b'spoilt')
+    command = ['tools/make_pseudo.py', 'configs/pseudo/gradcam_ms_crf.py', checkpoint, '--out', out, *options(small)]
+    done = run(*command)
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert '"ok": 11, "failed": 1' in done.stdout and 'seed: iou_image' in done.stdout
+    assert '1 images failed; the reasons are in' in done.stderr
+    assert 'pseudo masks: ' in done.stderr and '\r' not in done.stderr  # plain lines where there is no terminal
+    refused = run(*command, 'threshold=0.2')
+    assert refused.returncode == 2
+    assert 'error: The masks in' in refused.stderr and 'Traceback' not in refused.stderr
+    figures = run('tools/evaluate_cam.py', 'configs/pseudo/gradcam_ms.py', checkpoint, '--split', 'pseudo',
+                  '--out', tmp_path / 'f.json', *options(small))  # fmt: skip
+    assert figures.returncode == 2 and 'picture 4.jpg: it is not an image file' in figures.stderr
+
+
+@pytest.mark.parametrize(
+    ('config', 'more', 'message'),
+    [
+        ('configs/ts_vitmini_r18_cos_global.py', {'teacher_checkpoint': 'no.pth'},
+         'error: Expected the trained teacher in no.pth, but there is no such file. '
+         'Make it with: python tools/train.py configs/r18_pcm.py'),
+        ('configs/vitmini.py', {'train_ann': 'gone.json'}, 'error: Expected a label file'),
+        ('configs/vitmini.py', {'num_classes': 2}, 'error: Expected labels of 2 classes'),
+        ('configs/nope.py', {}, 'error: Expected a config configs/nope.py'),
+        ('configs/seg/segformer_mit-b0_pseudo-512x512.py', {'pseudo_root': 'gone', 'pretrained': False},
+         'error: Expected pseudo masks in gone'),
+    ],
+)  # fmt: skip
+def test_clear_errors(config, more, message, toy, tmp_path):
+    tiny = TINY if 'seg' not in config else {}
+    done = run('tools/train.py', config, '--work-dir', tmp_path / 'w', *options({**toy_variables(toy), **tiny, **more}))
+    assert done.returncode == 2
+    assert message in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_bad_training_images_are_named_before_training(toy, tmp_path):
+    (toy / 'img' / 'train' / 'sub0' / 'picture 4.jpg').write_bytes(b'')
+    done = run(
+        'tools/train.py', 'configs/vitmini.py', '--work-dir', tmp_path / 'w', *options({**toy_variables(toy), **TINY})
+    )
+    assert done.returncode == 2
+    assert '1 of 12 images of' in done.stderr and 'picture 4.jpg: the file is empty' in done.stderr
+
+
+def test_wheel_carries_configs_and_tools(tmp_path):
+    done = run('-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', tmp_path, str(ROOT))
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = tmp_path.glob('mmwsss-*.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / 'installed')
+    for path in (*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py')):
+        assert f'mmwsss/.mim/{path.relative_to(ROOT)}' in names
+    assert 'mmwsss/visualization/report.html' in names
+    code = (
+        f'import sys; sys.path.insert(0, {str(tmp_path / "installed")!r})\n'
+        'import mmwsss, json\nfrom mmwsss.utils.config import load_config\n'
+        'cfg = load_config("configs/ts_vitb_r50_cos_global.py")\n'
+        'print(json.dumps([mmwsss.__file__, cfg.filename, cfg.model.type]))\n'
+    )
+    done = run('-c', code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    module, config, kind = json.loads(done.stdout.splitlines()[-1])
+    assert 'installed' in module and 'installed' in config and kind == 'mmwsss.CrossArchDistiller'
