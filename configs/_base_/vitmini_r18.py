@@ -8,11 +8,14 @@ patch_size = 8
 embed_dims = 96
 num_layers = 4
 head_type = 'mmwsss.PooledHead'
+student_init = None  # checkpoint to start from: of the same classifier, trained on generated scenes for example
+teacher_init = None
 
 imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 
 student = dict(
     type='mmwsss.MapClassifier',
+    init_cfg=student_init and dict(type='Pretrained', checkpoint=student_init),
     data_preprocessor=imagenet,
     backbone=dict(
         type='mmwsss.TokenMapVisionTransformer',
@@ -31,6 +34,7 @@ student = dict(
 
 teacher = dict(
     type='mmwsss.MapClassifier',
+    init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
     with_image=True,
     data_preprocessor=imagenet,
     backbone=dict(

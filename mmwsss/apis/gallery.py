@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model, init_model
 
@@ -93,7 +94,8 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
         )
     if parts['segmentor']:
         init_default_scope('mmseg')
-        model = init_model(parts['segmentor_config'], parts['segmentor'], device='cpu')
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        model = init_model(parts['segmentor_config'], parts['segmentor'], device=device)
         for row in rows:
             result = inference_model(model, row.img_path)
             row.prediction = result.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)

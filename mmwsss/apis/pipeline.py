@@ -46,7 +46,7 @@ class Pipeline:
         self.work_dir = Path(cfg.work_dir)
         self.data: dict[str, Any] = cfg.data.to_dict()
         self.results: dict[str, dict] = {}
-        self.names = [name for name in ('scenes', *CLASSIFIERS, 'pseudo', 'segmentor') if cfg.get(name)]
+        self.names = [name for name in ('scenes', 'pretrain', *CLASSIFIERS, 'pseudo', 'segmentor') if cfg.get(name)]
 
     def run(self, until: str | None = None, restart: str | None = None) -> dict[str, Any]:
         """Run what is missing, then write ``summary.json`` and ``report.html``.
@@ -138,8 +138,24 @@ class Pipeline:
         export_scenes(self.work_dir / 'scenes', settings.pop('numbers'), **settings)
         return {}
 
+    def _run_pretrain(self) -> dict[str, Any]:
+        """Teacher and control of another pipeline, from which this one's networks start."""
+        settings = self.cfg.pretrain.to_dict()
+        before = Pipeline(
+            load_pipeline(settings['config'], settings.get('options')), lambda line: self.say('  ' + line)
+        )
+        before.run(until='control')
+        return {
+            'teacher_init': before.results['teacher']['checkpoint'],
+            'student_init': before.results['control']['checkpoint'],
+            'from': before.results['control']['fingerprint'],
+        }
+
     def _run_classifier(self, name: str, more: Mapping[str, Any]) -> dict[str, Any]:
         options = {**self._variables(name), 'seed': self.cfg.seed, **more}
+        if 'pretrain' in self.results:
+            key = 'teacher_init' if name == 'teacher' else 'student_init'
+            options[key] = self.results['pretrain'][key]
         probe = load_config(self.cfg[name].config, options)
         classes = self._classes(probe)
         cfg = load_config(self.cfg[name].config, {**options, 'num_classes': len(classes), 'classes': list(classes)})
@@ -284,7 +300,7 @@ class Pipeline:
 def load_pipeline(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
     """Read a pipeline config; generated scenes get their data variables."""
     cfg = load_config(path, options)
-    if cfg.get('scenes'):
+    if cfg.get('scenes'):  # they are the data
         cfg.data = {**SCENE_VARIABLES, 'dataset_root': str(Path(cfg.work_dir) / 'scenes'), **(cfg.get('data') or {})}
     return cfg
 

@@ -31,7 +31,7 @@ def rows_of(stages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
                 if figures.get('floor'):
                     yield f'floor: all foreground ({split} images)', figures['floor']
             continue
-        if name != 'scenes':
+        if name not in ('scenes', 'pretrain'):
             yield name, stage
         if name == 'student' and stage.get('floor_all_foreground'):
             yield 'floor: all foreground (of these maps)', stage['floor_all_foreground']

@@ -123,7 +123,7 @@ def _rows(stages: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Lines of the table; the pseudo stage is several."""
     rows: list[tuple[str, str, Mapping[str, Any]]] = []
     for name, stage in stages.items():
-        if name == 'scenes':
+        if name in ('scenes', 'pretrain'):
             continue
         if name == 'pseudo':
             for split, figures in (('training', stage), ('test', stage.get('test') or {})):

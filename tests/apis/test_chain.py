@@ -22,6 +22,7 @@ def toy_pipeline(root, work_dir, **more):
     options = {'dataset_root': str(root), 'work_dir': str(work_dir), **more}
     cfg = load_pipeline('configs/pipelines/smoke5k.py', options)
     cfg.data.update(toy_variables(root, val=True, test=True))
+    cfg.pretrain = None
     for name in ('teacher', 'control', 'student'):
         cfg[name].variables.update(QUICK)
         if name != 'teacher':
@@ -103,6 +104,7 @@ def test_a_folder_without_any_masks(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
     shutil.rmtree(root / 'ann')
     names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'img_size': 32, 'epochs': 1}
+    names['pretrain_on_scenes'] = False
     cfg = load_pipeline('configs/pipelines/folder.py', {**names, 'work_dir': str(tmp_path / 'work')})
     for name in ('teacher', 'student'):
         cfg[name].variables.update({'batch_size': 4, 'num_workers': 0})
@@ -113,6 +115,28 @@ def test_a_folder_without_any_masks(tmp_path):
     assert 'iou_image' not in summary['stages']['segmentor']
     html = (tmp_path / 'work' / 'report.html').read_text()
     assert 'ground truth' not in html.split('Gallery')[1] and 'sample' in html
+
+
+def test_pretraining_on_scenes_is_where_the_networks_start(finished, tmp_path):
+    root = finished[0]
+    cfg = toy_pipeline(root, tmp_path / 'work')
+    start = {'work_dir': str(tmp_path / 'start'), 'scenes.numbers': {'train': 8, 'val': 4, 'test': 4}}
+    start.update({f'{name}.variables.epochs': 1 for name in ('teacher', 'control')})
+    start.update({f'{name}.variables.batch_size': 4 for name in ('teacher', 'control')})
+    start.update({f'control.variables.{key}': value for key, value in NET.items()})
+    start['teacher.variables.embed_dims'] = 32
+    start.update({f'{name}.variables.img_size': 32 for name in ('teacher', 'control')})
+    cfg.pretrain = {'config': 'configs/pipelines/pretrain.py', 'options': start}
+    for name in ('teacher', 'control'):
+        cfg[name].variables.lr = 0.0  # what it starts from is what it ends with
+    Pipeline(cfg, lambda line: None).run(until='control')
+    for name in ('teacher', 'control'):
+        before, after = (
+            torch.load(folder / name / 'epoch_1.pth', weights_only=False)['state_dict']
+            for folder in (tmp_path / 'start', tmp_path / 'work')
+        )
+        weights = [key for key in before if key.endswith(('fc8.weight', 'fc.weight', 'conv1.weight'))]
+        assert weights and all(torch.equal(before[key], after[key]) for key in weights)
 
 
 def losses(work_dir):
