@@ -2,6 +2,9 @@
 _base_ = './_base_/vitmini_r18.py'
 teacher_checkpoint = 'work_dirs/r18_pcm/epoch_10.pth'
 kt_weight = 1.0  # lambda
+student_map = (
+    'class_maps'  # the loss acts on the student's CAM itself; 'patch_tokens': on projected patch tokens (paper)
+)
 
 model = dict(
     type='mmwsss.CrossArchDistiller',
@@ -10,6 +13,9 @@ model = dict(
     teacher=_base_.teacher,
     teacher_checkpoint=teacher_checkpoint,
     teacher_command='python tools/train.py configs/r18_pcm.py',
-    neck=dict(type='mmwsss.FeatureProjectionNeck', in_channels=_base_.embed_dims, out_channels=_base_.num_classes),
+    student_map=student_map,
+    neck=None
+    if student_map == 'class_maps'
+    else dict(type='mmwsss.FeatureProjectionNeck', in_channels=_base_.embed_dims, out_channels=_base_.num_classes),
     kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),
 )

@@ -1,8 +1,9 @@
 # Small siblings of ViT-B/16 and ResNet-50 + PCM, for training from scratch. What lets the ViT learn from so few images:
-# a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks. And what makes its maps
-# usable: the classifier reads the mean of the patch tokens and not the class token. With a class token (the paper's)
-# the consistency loss made these students classify better, but their Grad-CAM hardly changed, because it reads the
-# patches through attention alone; `head_type='mmwsss.ClassTokenHead'` brings it back. docs/results.md has the figures.
+# a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks. What makes its maps good:
+# a classifier on the patch tokens, whose class maps are the CAM, and a consistency loss on these maps. In the paper the
+# classifier reads the class token and the loss acts on projected patch tokens; so set (head_type =
+# 'mmwsss.ClassTokenHead', student_map = 'patch_tokens'), these small students classify better than their control but
+# their Grad-CAM is hardly better. docs/results.md has the figures.
 _base_ = './small.py'
 patch_size = 8
 embed_dims = 96

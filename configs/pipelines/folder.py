@@ -32,7 +32,11 @@ pretrain_on_scenes = True  # start the small networks from generated smoke scene
 _paper = scale == 'paper'
 pretrain = dict(config='configs/pipelines/pretrain.py') if pretrain_on_scenes and not _paper else None
 _net = dict() if _paper else dict(img_size=img_size, epochs=epochs, num_workers=1)
-_maps = dict() if _paper else dict(img_size=img_size, scales=[1.0, 2.0], flip=True, size_divisor=8, batch_size=16)
+_maps = (
+    dict()
+    if _paper
+    else dict(img_size=img_size, method='cam', scales=[1.0, 2.0], flip=True, size_divisor=8, batch_size=16)
+)
 teacher = dict(
     config='configs/r50_pcm.py' if _paper else 'configs/r18_pcm.py',
     variables=dict(**_net, **({} if _paper else dict(lr=1e-3))),

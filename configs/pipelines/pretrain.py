@@ -20,5 +20,5 @@ teacher = dict(
 control = dict(
     config='configs/vitmini.py',
     variables=dict(**_small, lr=1e-3),
-    maps=dict(config='configs/pseudo/gradcam_ms_crf.py', variables=_maps),
+    maps=dict(config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, method='cam')),
 )

@@ -24,7 +24,9 @@ teacher = dict(
 _vit = dict(**_small, epochs=epochs, lr=1e-3)
 control = dict(config='configs/vitmini.py', variables=_vit)
 student = dict(config='configs/ts_vitmini_r18_cos_global.py', variables=_vit)
-pseudo = dict(config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, mask_threshold=0.5), match_crf=True)
+pseudo = dict(
+    config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, method='cam', mask_threshold=0.5), match_crf=True
+)
 segmentor = dict(
     config='configs/seg/segformer_mit-b0_pseudo-512x512.py',
     variables=dict(img_size=img_size, batch_size=16, epochs=6, lr=5e-4, num_workers=1, pretrained=False),

@@ -81,7 +81,8 @@ class Pipeline:
 
     def _stage(self, name: str) -> None:
         path = self.work_dir / 'stages' / f'{name}.json'
-        fingerprint = content_hash([self.cfg[name], self.data, self.cfg.seed, self.cfg.threshold, self._fingerprints()])
+        settings = [self.cfg[name].to_dict(), *(config.to_dict() for config in self._configs(name))]
+        fingerprint = content_hash([settings, self.cfg.seed, self.cfg.threshold, self._fingerprints()])
         if path.exists():
             result = read_json(path)
             if result['fingerprint'] != fingerprint:
@@ -102,6 +103,15 @@ class Pipeline:
             note = f'{result["seconds"]:.0f} s'
         self.results[name] = result
         self.say(f'{name}: {_figures_line(result.get("figures"))} ({note})')
+
+    def _configs(self, name: str) -> list[Config]:
+        """The configs that a stage uses, as they read now: an edit of one of them makes another result."""
+        if name in ('scenes', 'pretrain'):
+            return []
+        configs = [load_config(self.cfg[name].config, self._variables(name))]
+        if name in CLASSIFIERS and (self.cfg[name].get('maps') or self.cfg.get('pseudo')):
+            configs.append(self._pseudo_config(name))
+        return configs
 
     def _check_start(self, started: Path, name: str, fingerprint: str) -> None:
         """Files that another setting's interrupted run left must not be gone on with."""
@@ -182,10 +192,8 @@ class Pipeline:
     def _map_figures(self, name: str, checkpoint: Path) -> dict[str, Any]:
         """Figures of the maps on the test set (else the validation set), at the chosen and at the paper's threshold."""
         cfg = self._pseudo_config(name)
-        val, split = (
-            cfg.val_set if self.data.get('val_masks') and cfg.val_set else None,
-            'test' if self.data.get('test_masks') and cfg.test_set else 'val',
-        )
+        val = cfg.val_set if cfg.val_masks else None
+        split = 'test' if cfg.test_set and cfg.test_masks else 'val'
         fixed = FIXED_THRESHOLD if self.cfg.threshold == 'val' else float(self.cfg.threshold)
         if val is None and split == 'val':
             return {'threshold': fixed, 'threshold_source': 'fixed', 'figures': {}}
@@ -227,7 +235,7 @@ class Pipeline:
         cfg = self._pseudo_config('pseudo', more)
         figures = make_pseudo(cfg, checkpoint, self.work_dir / 'pseudo')
         result: dict[str, Any] = {'settings': more, 'figures': self._mask_figures(figures)}
-        if self.data.get('test_masks') and cfg.test_set:
+        if cfg.test_set and cfg.test_masks:
             cfg.pseudo.dataset = cfg.test_set
             result['figures']['test'] = self._mask_figures(make_pseudo(cfg, checkpoint, self.work_dir / 'pseudo_test'))
         return result

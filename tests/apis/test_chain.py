@@ -117,6 +117,22 @@ def test_a_folder_without_any_masks(tmp_path):
     assert 'ground truth' not in html.split('Gallery')[1] and 'sample' in html
 
 
+def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
+    """A pipeline config that only says where the data are leaves everything else to the data set's config."""
+    root, work_dir, _, _ = finished
+    standard = tmp_path / 'standard'
+    for split in ('train', 'val', 'test'):
+        shutil.copytree(root / 'img' / split, standard / 'img_dir' / split)
+        shutil.copytree(root / 'ann' / split, standard / 'ann_dir' / split)
+        (standard / 'annotations').mkdir(exist_ok=True)
+        shutil.copy(root / f'{split}.json', standard / 'annotations')
+    cfg = toy_pipeline(root, tmp_path / 'work')
+    cfg.data = {'dataset_root': str(standard), 'train_masks': None}
+    summary = Pipeline(cfg, lambda line: None).run(until='teacher')
+    assert summary['stages']['teacher']['threshold_source'] == 'val masks'
+    assert summary['stages']['teacher']['split'] == 'test'
+
+
 def test_pretraining_on_scenes_is_where_the_networks_start(finished, tmp_path):
     root = finished[0]
     cfg = toy_pipeline(root, tmp_path / 'work')

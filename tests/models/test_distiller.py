@@ -9,6 +9,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmengine.runner.checkpoint import load_state_dict as load_state_dict_of_mmengine
 from mmpretrain.structures import DataSample
 
+from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.models.losses.functional import cosine_global
 from mmwsss.registry import MODELS
 
@@ -137,6 +138,25 @@ def test_co_training_reaches_both(config):
         assert any(grad is not None and grad.abs().sum() > 0 for grad in grads), part
     assert any(name.startswith('teacher.') for name in model.state_dict())
     assert model.teacher.training
+
+
+def test_class_maps_of_the_student_are_compared(config):
+    head = {'type': 'mmwsss.PooledHead', 'num_classes': 1, 'in_channels': 16}
+    config = {**config, 'student': {**config['student'], 'head': head}, 'student_map': 'class_maps'}
+    with pytest.raises(ValueError, match='Expected no neck for student_map class_maps'):
+        build(config)
+    model = build({**config, 'neck': None})
+    inputs, samples = batch()
+    losses = model.loss(inputs, samples)
+    maps = model.student.head.fc(model.student.backbone(inputs)[-1][0])
+    theirs = model._teacher_inputs(inputs)
+    with torch.no_grad():
+        teacher_map = model.teacher.head.class_maps((theirs, *model.teacher.backbone(theirs)))
+    assert losses['loss_kt'].item() == pytest.approx(0.7 * cosine_global(maps, teacher_map).item(), rel=1e-4)
+    expected = image_label_loss(maps.mean((2, 3)), samples)
+    assert losses['loss_bce'].item() == pytest.approx(expected.item(), rel=1e-5)
+    with pytest.raises(ValueError, match="'patch_tokens' or 'class_maps', but got 'x'"):
+        build({**config, 'student_map': 'x'})
 
 
 def test_predicts_as_its_student(config):
