@@ -87,4 +87,5 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=True)
 randomness = dict(seed=seed)
-visualizer = dict(vis_backends=[dict(type='LocalVisBackend')])
+# without the host's fixed name, under which a second run of one process would log into the first one's folder
+visualizer = dict(_delete_=True, type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])

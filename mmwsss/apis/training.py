@@ -19,10 +19,10 @@ def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', am
         cfg: The config; changed in place.
         work_dir: Output folder; by default the config's own, else ``work_dirs/<name of the config>``.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        amp: Train with mixed precision (bfloat16 on a CPU).
+        amp: Train with mixed precision.
 
     Raises:
-        ValueError: If mixed precision is asked of an optimiser wrapper that has it not.
+        ValueError: If mixed precision is asked without a GPU or of an optimiser wrapper that has it not.
     """
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
@@ -33,11 +33,10 @@ def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', am
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
             raise ValueError(f'Expected the optimiser wrapper OptimWrapper for --amp, but the config has {kind}.')
+        if not torch.cuda.is_available():
+            raise ValueError("Expected a GPU for --amp, but there is none: MMEngine's mixed precision needs one.")
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        if torch.cuda.is_available():
-            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        else:
-            cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if launcher == 'pytorch' and not torch.cuda.is_available():
         if not dist.is_initialized():
             dist.init_process_group('gloo')  # the host's launcher asks for a GPU

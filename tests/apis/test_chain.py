@@ -158,7 +158,7 @@ def test_pretraining_on_scenes_is_where_the_networks_start(finished, tmp_path):
 def losses(work_dir):
     """Loss of every iteration in the log of a run, the last run winning."""
     found = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+    for path in sorted(work_dir.glob('*/vis_data/*.json')):
         for line in path.read_text().splitlines():
             row = json.loads(line)
             if 'loss' in row:
@@ -231,13 +231,22 @@ def test_test_tool(finished):
         run_test(cfg, 'nowhere.pth')
 
 
-def test_prepare_for_mixed_precision_and_cpu():
-    cfg = prepare(load_config('configs/vitb.py', {'pretrained': False}), 'w', amp=True)
-    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+def test_mixed_precision_is_asked_of_a_gpu(monkeypatch):
+    cfg = load_config('configs/vitb.py', {'pretrained': False})
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match='Expected a GPU for --amp'):
+        prepare(cfg, 'w', amp=True)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert prepare(cfg, 'w', amp=True).optim_wrapper.type == 'AmpOptimWrapper'
+    cfg.optim_wrapper.type = 'OptimWrapperDict'
+    with pytest.raises(ValueError, match='but the config has OptimWrapperDict'):
+        prepare(cfg, 'w', amp=True)
+
+
+def test_no_synchronised_batch_norm_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     seg = prepare(load_config('configs/seg/segformer_mit-b0_pseudo-512x512.py'), 'w')
-    if not torch.cuda.is_available():
-        assert cfg.optim_wrapper.dtype == 'bfloat16'
-        assert seg.model.decode_head.norm_cfg.type == 'BN'
+    assert seg.model.decode_head.norm_cfg.type == 'BN'
 
 
 def test_exported_scenes_are_a_data_set(tmp_path):

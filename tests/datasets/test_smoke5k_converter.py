@@ -71,14 +71,14 @@ def test_groups_stay_together(source, tmp_path):
 
 
 def test_crops_hold_what_their_label_says():
-    mask = np.zeros((300, 400), bool)
+    mask = np.zeros((600, 800), bool)
     mask[100:160, 150:230] = True
     crops = choose_crops(mask, CropRule(), np.random.default_rng(1))
     assert {label for *_, label in crops} == {0, 1}
     for y, x, side, label in crops:
         share = mask[y : y + side, x : x + side].mean()
         assert share >= 0.03 if label else share == 0
-        assert y + side <= 300 and x + side <= 400
+        assert y + side <= 600 and x + side <= 800
     assert choose_crops(np.zeros((300, 400), bool), CropRule(), np.random.default_rng(1)) == []
 
 
