@@ -168,7 +168,7 @@ class Stages:
         cfg = load_config(self.cfg.segmentor.config, options)
         if cfg.get('test_dataloader'):
             cfg.test_evaluator.out_file = str(folder / 'test_images.json')
-            result['figures'] = test(cfg, checkpoint, folder / 'test', quiet=True)
+            result['figures'] = _nested(test(cfg, checkpoint, folder / 'test', quiet=True))
         return result
 
     def gallery_parts(self) -> dict[str, Any]:
@@ -187,3 +187,17 @@ class Stages:
             'split': 'test' if on_test else 'training',
             'count': self.cfg.get('gallery', 16),
         }
+
+
+def _nested(figures: Mapping[str, float]) -> dict[str, Any]:
+    """The flat figures of a test loop as :func:`~mmwsss.evaluation.figures.segmentation_figures` gives them."""
+    nested: dict[str, Any] = {}
+    for name, number in figures.items():
+        value = None if number != number else number  # JSON has no NaN
+        for prefix, group in (('all_images_', 'all_images'), ('false_alarm_', 'false_alarms')):
+            if name.startswith(prefix):
+                nested.setdefault(group, {})[name.removeprefix(prefix)] = value
+                break
+        else:
+            nested[name] = value
+    return nested
