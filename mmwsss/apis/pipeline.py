@@ -165,4 +165,6 @@ def _figures_line(figures: Mapping[str, Any] | None) -> str:
     floor = figures.get('floor_all_foreground') or figures.get('floor')
     if floor:
         parts.append(f'all-foreground floor {floor["iou_dataset"]:.3f}')
+    if 'images' in figures:
+        parts.append(f'{figures["ok"]} of {figures["images"]} masks')
     return ', '.join(parts) or 'done'
