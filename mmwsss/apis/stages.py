@@ -78,7 +78,7 @@ class Stages:
         train(cfg, folder, resume=True, quiet=True)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
         result: dict[str, Any] = {'checkpoint': str(checkpoint), 'classes': list(classes)}
-        result.update(self._map_figures(name, checkpoint))
+        result.update(self._map_figures(name, checkpoint, list(classes)))
         return result
 
     def _run_teacher(self) -> dict[str, Any]:
@@ -94,9 +94,9 @@ class Stages:
         maps = (self.cfg[name].get('maps') or self.cfg.pseudo).to_dict()
         return load_config(maps['config'], {**self.data, **(maps.get('variables') or {}), **(more or {})})
 
-    def _map_figures(self, name: str, checkpoint: Path) -> dict[str, Any]:
+    def _map_figures(self, name: str, checkpoint: Path, classes: list[str]) -> dict[str, Any]:
         """Figures of the maps on the test set (else the validation set), at the chosen and at the paper's threshold."""
-        cfg = self._pseudo_config(name)
+        cfg = self._pseudo_config(name, {'classes': classes})  # a small split may not show every class
         val = cfg.val_set if cfg.val_masks else None
         split = 'test' if cfg.test_set and cfg.test_masks else 'val'
         fixed = FIXED_THRESHOLD if self.cfg.threshold == 'val' else float(self.cfg.threshold)
@@ -127,7 +127,7 @@ class Stages:
         """The student's threshold for the seeds, and the CRF exponent whose unary term cuts there too."""
         options = self.cfg.pseudo.get('variables') or {}
         threshold = self.results['student'].get('threshold', FIXED_THRESHOLD)
-        more: dict[str, Any] = {'threshold': threshold}
+        more: dict[str, Any] = {'threshold': threshold, 'classes': self.results['student']['classes']}
         if self.cfg.pseudo.get('match_crf'):
             cut = options.get('mask_threshold', FIXED_THRESHOLD)
             lowest, highest = 0.02, 0.98 * min(1.0, cut / (1 - cut))  # where an exponent exists

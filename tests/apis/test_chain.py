@@ -6,10 +6,12 @@ import shutil
 import pytest
 import torch
 from conftest import toy_variables, write_toy
+from PIL import Image
 
 from mmwsss.apis import Pipeline, export_scenes, load_pipeline, train
 from mmwsss.apis import test as run_test
 from mmwsss.apis.training import prepare
+from mmwsss.datasets.pictures import read_mask
 from mmwsss.utils.config import load_config
 from mmwsss.utils.files import read_json
 
@@ -134,6 +136,25 @@ def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
     summary = Pipeline(cfg, lambda line: None).run(until='teacher')
     assert summary['stages']['teacher']['threshold_source'] == 'val masks'
     assert summary['stages']['teacher']['split'] == 'test'
+
+
+def test_a_split_that_does_not_show_every_class(finished, tmp_path):
+    """Classes are those of the training set; a CSV of another split may name fewer of them."""
+    root = tmp_path / 'data'
+    shutil.copytree(finished[0], root, ignore=shutil.ignore_patterns('work'))
+    for split, names in (('train', ('fire', 'smoke')), ('val', ('smoke',)), ('test', ('smoke',))):
+        items = json.loads((root / f'{split}.json').read_text())['data_list']
+        rows = [f'{e["img_path"]},{names[i % len(names)] if e["gt_label"] else ""}' for i, e in enumerate(items)]
+        (root / f'{split}.csv').write_text('\n'.join(['path,label', *rows]) + '\n')
+        for path in (root / 'ann' / split).rglob('*.png'):  # smoke is class 1 after fire: pixel value 2
+            Image.fromarray(read_mask(path) * 2).save(path)
+    cfg = toy_pipeline(root, tmp_path / 'work')
+    cfg.data.update({f'{split}_ann': f'{split}.csv' for split in ('train', 'val', 'test')})
+    cfg.data.train_masks = None
+    summary = Pipeline(cfg, lambda line: None).run()
+    assert summary['classes'] == ['fire', 'smoke']
+    assert set(summary['stages']['student']['per_class']) == {'background', 'fire', 'smoke'}
+    assert 'iou_fire' in summary['stages']['segmentor'] and summary['stages']['pseudo']['test']['ok'] == 7
 
 
 def test_pretraining_on_scenes_is_where_the_networks_start(finished, tmp_path):
