@@ -52,7 +52,7 @@ def _binary_loads() -> bool:
             torch.ops.load_library(str(binary))
     except (OSError, RuntimeError):
         return False
-    return True
+    return bool(binaries)
 
 
 def ensure_torchvision() -> None:
