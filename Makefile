@@ -1,4 +1,4 @@
-# make demo   set up, then the whole main job on generated scenes (about 8 minutes on 2 cores after the installation)
+# make demo   set up, then the whole main job on generated scenes (6 minutes on 2 cores after the installation)
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
 PYTHON ?= python3
