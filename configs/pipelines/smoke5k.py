@@ -10,8 +10,8 @@ epochs = 6
 
 data = dict(dataset_root=dataset_root)
 
-# Both networks, and the control, start from training on generated scenes with image labels. Without it the teacher
-# hardly learns from 692 photographs (docs/results.md).
+# Both networks, and the control, start from training on generated scenes with image labels. A trial (one seed, another
+# learning rate) without it had a far weaker teacher: docs/results.md.
 pretrain = dict(config='configs/pipelines/pretrain.py')
 
 _small = dict(img_size=img_size, num_workers=1)
