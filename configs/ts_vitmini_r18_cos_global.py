@@ -5,6 +5,7 @@ kt_weight = 1.0  # lambda
 student_map = (
     'class_maps'  # the loss acts on the student's CAM itself; 'patch_tokens': on projected patch tokens (paper)
 )
+map_channels = _base_.num_classes + (_base_.teacher_maps == 'classes_and_extra')
 
 model = dict(
     type='mmwsss.CrossArchDistiller',
@@ -16,6 +17,6 @@ model = dict(
     student_map=student_map,
     neck=None
     if student_map == 'class_maps'
-    else dict(type='mmwsss.FeatureProjectionNeck', in_channels=_base_.embed_dims, out_channels=_base_.num_classes),
+    else dict(type='mmwsss.FeatureProjectionNeck', in_channels=_base_.embed_dims, out_channels=map_channels),
     kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),
 )

@@ -9,6 +9,7 @@ patch_size = 8
 embed_dims = 96
 num_layers = 4
 head_type = 'mmwsss.PooledHead'
+teacher_maps = 'classes'  # 'classes_and_extra': the paper's untrained map beside them
 student_init = None  # checkpoint to start from: of the same classifier, trained on generated scenes for example
 teacher_init = None
 
@@ -52,7 +53,7 @@ teacher = dict(
         type='mmwsss.PCMHead',
         num_classes=_base_.num_classes,
         in_channels=(64, 128),
-        map_channels='classes',
+        map_channels=teacher_maps,
         feature_channels=32,
         correlation_channels=64,
     ),

@@ -21,6 +21,11 @@ workers = 0  # processes that refine
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
 
+# the steps by name, for the configs that put them together in other ways
+fusion_step = dict(type='mmwsss.LayerFusion', normalize=not per_scale_min_max)
+crf_step = dict(type='mmwsss.CRFRefine', preset='paper', bg_exponent=bg_exponent, max_side=crf_max_side)
+cut_step = dict(type='mmwsss.ThresholdMask', threshold=mask_threshold, ignore_band=ignore_band)
+
 pseudo = dict(
     dataset=_base_.pseudo_set,
     pipeline=[dict(type='Resize', scale=(img_size, img_size)), dict(type='PackInputs')],
@@ -38,9 +43,5 @@ pseudo = dict(
         size_divisor=size_divisor,
     ),
     seed=dict(type='mmwsss.ThresholdMask', threshold=threshold),
-    refine=[
-        dict(type='mmwsss.LayerFusion', normalize=not per_scale_min_max),
-        dict(type='mmwsss.CRFRefine', preset='paper', bg_exponent=bg_exponent, max_side=crf_max_side),
-        dict(type='mmwsss.ThresholdMask', threshold=mask_threshold, ignore_band=ignore_band),
-    ],
+    refine=[fusion_step, crf_step, cut_step],
 )

@@ -11,6 +11,8 @@ import torch.distributed as dist
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
+from mmwsss.utils.weights import resolve_pretrained
+
 
 def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', amp: bool = False) -> Config:
     """Fill in what a runner needs: work folder, launcher, mixed precision, processes without a GPU, exact resume.
@@ -84,7 +86,11 @@ def train(
 
     Returns:
         Runner: after training.
+
+    Raises:
+        FileNotFoundError: If pre-trained weights are missing and cannot be fetched; says where to put them.
     """
+    resolve_pretrained(cfg.get('model'), Path(cfg.filename).name if cfg.filename else 'The model')
     cfg = prepare(cfg, work_dir, launcher, amp)
     cfg.resume = resume
     runner = _build_runner(cfg, quiet)

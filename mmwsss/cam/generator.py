@@ -10,13 +10,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmwsss.cam.functional import grad_cam, resize_cam, scale_by_max, scale_min_max
-from mmwsss.cam.layer_tap import LayerTap, target_layers
+from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max
+from mmwsss.cam.methods import HEADS, LAYERED, METHODS
 from mmwsss.models.classifiers import MapClassifier
-from mmwsss.models.heads import PCMHead, PooledHead
 from mmwsss.registry import TASK_UTILS
-
-_HEADS = {'cam': PooledHead, 'pcm': PCMHead}
 
 
 @dataclass
@@ -45,9 +42,11 @@ class CAMGenerator:
     the classes asked for. Below the first target layer the network runs without gradients.
 
     Args:
-        method: ``'gradcam'`` on any classifier; ``'cam'``, the maps of a :class:`~mmwsss.models.heads.PooledHead`;
-            ``'pcm'``, those of a :class:`~mmwsss.models.heads.PCMHead`.
-        target_layers: Layers of a gradient CAM, counted from the end or by name; see
+        method: ``'gradcam'``, ``'gradcampp'``, ``'layercam'`` and ``'scorecam'`` on any classifier; ``'rollout'`` on
+            any with attention; ``'cam'``, the maps of a :class:`~mmwsss.models.heads.PooledHead`; ``'pcm'``, those of a
+            :class:`~mmwsss.models.heads.PCMHead`; ``'transcam'``, those of a
+            :class:`~mmwsss.models.heads.TransCAMHead`. See :mod:`mmwsss.cam.methods`.
+        target_layers: Layers of the first four, counted from the end or by name; see
             :func:`~mmwsss.cam.layer_tap.target_layers`.
         scales: Factors on the input size (the paper: 0.5, 1, 1.5, 2).
         flip: Also average the un-flipped maps of the mirrored images (the paper does not).
@@ -71,8 +70,8 @@ class CAMGenerator:
         classes: str = 'label',
         size_divisor: int = 16,
     ) -> None:
-        if method not in ('gradcam', *_HEADS):
-            raise ValueError(f"Expected method 'gradcam', 'cam' or 'pcm', but got {method!r}.")
+        if method not in METHODS:
+            raise ValueError(f'Expected a method of {list(METHODS)}, but got {method!r}.')
         if classes not in ('label', 'predicted', 'all'):
             raise ValueError(f"Expected classes 'label', 'predicted' or 'all', but got {classes!r}.")
         if not scales or min(scales) <= 0:
@@ -87,7 +86,7 @@ class CAMGenerator:
     @property
     def num_layers(self) -> int:
         """Number L of maps for each class."""
-        return len(self.target_layers) if self.method == 'gradcam' else 1
+        return len(self.target_layers) if self.method in LAYERED else 1
 
     def __call__(self, model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
         """Compute the maps of a batch.
@@ -120,7 +119,9 @@ class CAMGenerator:
         for scale in self.scales:
             scaled = self._resize(inputs, scale)
             for mirrored in (False, True)[: 1 + self.flip]:
-                maps, logits = self._single(classifier, scaled.flip(3) if mirrored else scaled, wanted)
+                maps, logits = METHODS[self.method](
+                    classifier, scaled.flip(3) if mirrored else scaled, wanted, self.target_layers
+                )
                 if scale == nearest and not mirrored and scores is None:
                     scores = logits.sigmoid()
                 maps = maps.flip(4) if mirrored else maps
@@ -137,7 +138,7 @@ class CAMGenerator:
     def _check(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> None:
         if classifier.training:
             raise ValueError('Expected a model in eval mode, but it is in training mode.')
-        head = _HEADS.get(self.method)
+        head = HEADS.get(self.method)
         if head is not None and not isinstance(classifier.head, head):
             raise ValueError(
                 f'Expected a {head.__name__} for the method {self.method!r}, but got {type(classifier.head).__name__}.'
@@ -153,22 +154,3 @@ class CAMGenerator:
         if (height, width) == tuple(inputs.shape[2:]):
             return inputs
         return F.interpolate(inputs, size=(height, width), mode='bilinear', align_corners=False)
-
-    def _single(self, classifier: MapClassifier, inputs: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw maps (B, L, K, h, w) and logits (B, K) of one scale."""
-        if self.method != 'gradcam':
-            with torch.no_grad():
-                class_maps = classifier.head.class_maps(classifier.extract_feat(inputs)).float()
-            logits = classifier.head.logits_of(class_maps)
-            return class_maps[:, None, : classifier.num_classes].relu(), logits
-        with LayerTap(classifier, target_layers(classifier, self.target_layers)) as tap:
-            logits = classifier(inputs).float()
-            activations = tap.maps()
-            size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
-            maps = inputs.new_zeros((*logits.shape, len(activations), *size), dtype=torch.float32)
-            for index in wanted.any(0).nonzero().flatten().tolist():
-                gradients = tap.gradients(logits[:, index].sum())
-                for layer, (activation, gradient) in enumerate(zip(activations, gradients)):
-                    cam = grad_cam(activation.float(), gradient.float())
-                    maps[:, index, layer] = resize_cam(cam[:, None], size)[:, 0]
-        return maps.transpose(1, 2), logits.detach()

@@ -8,8 +8,18 @@ from typing import Any
 
 import torch
 import torch.nn as nn
-from mmpretrain.models.backbones import ResNet, VisionTransformer
+from mmpretrain.models.backbones import Conformer, ResNet, VisionTransformer
 from torch import Tensor
+
+
+def transformer_blocks(backbone: nn.Module) -> list[nn.Module]:
+    """The transformer blocks of a ViT or of a Conformer, the first one first; of other backbones none."""
+    if isinstance(backbone, VisionTransformer):
+        return list(backbone.layers)
+    if isinstance(backbone, Conformer):
+        later = [getattr(backbone, f'conv_trans_{index}').trans_block for index in range(2, backbone.fin_stage)]
+        return [backbone.trans_1, *later]
+    return []
 
 
 def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Module]:
@@ -18,16 +28,16 @@ def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Modu
     Args:
         model: A classifier with a ``backbone``.
         layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
-            ``blocks[-1].norm1``), for a ResNet its residual blocks (``layer4[-1]``). A string names any submodule of
-            the model.
+            ``blocks[-1].norm1``), for a Conformer the same of its transformer branch, for a ResNet its residual blocks
+            (``layer4[-1]``). A string names any submodule of the model.
 
     Raises:
         ValueError: If a layer does not exist, or the backbone's blocks are not known; says which there are.
     """
     backbone = model.backbone
     blocks: list[nn.Module] = []
-    if isinstance(backbone, VisionTransformer):
-        blocks = [layer.ln1 for layer in backbone.layers]
+    if isinstance(backbone, (VisionTransformer, Conformer)):
+        blocks = [block.ln1 for block in transformer_blocks(backbone)]
     elif isinstance(backbone, ResNet):
         blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
     found = []
@@ -48,6 +58,15 @@ def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Modu
         else:
             found.append(blocks[layer])
     return found
+
+
+def _patch_layer(backbone: nn.Module) -> nn.Module | None:
+    return getattr(backbone, 'patch_embed', None) or getattr(backbone, 'trans_patch_conv', None)
+
+
+def _grid_of(output: Any) -> tuple[int, int]:
+    """Rows and columns of patches, from what a patch layer gives: a map, or tokens and their grid."""
+    return tuple(output.shape[2:] if isinstance(output, Tensor) else output[1])
 
 
 class LayerTap:
@@ -78,9 +97,9 @@ class LayerTap:
         self._grad_mode.__enter__()
         for index, layer in enumerate(self._layers):
             self._handles.append(layer.register_forward_hook(self._keep(index)))
-        patch_embed = getattr(self._model.backbone, 'patch_embed', None)
-        if patch_embed is not None:
-            self._handles.append(patch_embed.register_forward_hook(self._keep_grid))
+        patches = _patch_layer(self._model.backbone)
+        if patches is not None:
+            self._handles.append(patches.register_forward_hook(self._keep_grid))
         return self
 
     def __exit__(
@@ -103,7 +122,7 @@ class LayerTap:
         return hook
 
     def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
-        self._grid = tuple(output[1])
+        self._grid = _grid_of(output)
 
     def _to_map(self, value: Tensor) -> Tensor:
         if value.ndim == 4:
@@ -123,3 +142,65 @@ class LayerTap:
         """Gradients of a scalar with respect to :meth:`maps`, of the same shapes; the graph is kept."""
         values = [self._activations[index] for index in range(len(self._layers))]
         return [self._to_map(grad) for grad in torch.autograd.grad(score, values, retain_graph=True)]
+
+
+class AttentionTap:
+    """Keep the attention of every transformer block of a ViT or Conformer, without changing its computation.
+
+    Fused attention never shows its matrix; here it is computed once more from the same queries and keys. With gradients
+    off, memory is that of one block's heads and of a head mean for each block.
+
+    ::
+
+        with AttentionTap(model) as tap:
+            logits = model(inputs)
+            attentions = tap.attentions()
+
+    Args:
+        model: A classifier with a transformer backbone.
+
+    Raises:
+        ValueError: If the backbone has no transformer blocks.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._blocks = transformer_blocks(model.backbone)
+        if not self._blocks:
+            raise ValueError(
+                f'Expected a backbone with attention (ViT or Conformer), but got {type(model.backbone).__name__}.'
+            )
+        self._patches = _patch_layer(model.backbone)
+        self._kept: dict[int, Tensor] = {}
+        self._handles: list[Any] = []
+        self.grid: tuple[int, int] = (0, 0)
+        """Rows and columns of the patches, after a forward pass."""
+
+    def __enter__(self) -> AttentionTap:
+        self._handles.append(self._patches.register_forward_hook(self._keep_grid))
+        for index, block in enumerate(self._blocks):
+            self._handles.append(block.attn.qkv.register_forward_hook(self._keep(index, block.attn)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._kept.clear()
+
+    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
+        self.grid = _grid_of(output)
+
+    def _keep(self, index: int, attention: nn.Module) -> Any:
+        def hook(_module: nn.Module, _args: tuple, output: Tensor) -> None:
+            batch, tokens, _ = output.shape
+            query, key, _ = output.view(batch, tokens, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+            scores = query.float() @ key.float().transpose(-2, -1) * attention.head_dims**-0.5
+            self._kept[index] = scores.softmax(-1).mean(1)
+
+        return hook
+
+    def attentions(self) -> list[Tensor]:
+        """Head means (B, N, N) of each block, class token first."""
+        return [self._kept[index] for index in range(len(self._blocks))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,31 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
 
         import_modules_from_strings(**config['custom_imports'])
     return config
+
+
+def config_variables(path: str | Path) -> set[str]:
+    """Names of the variables of a config and its bases; see :func:`load_config`."""
+    names: set[str] = set()
+    waiting, seen = [find_config(path)], set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for name, value in _assignments(ast.parse(current.read_text(encoding='utf-8'))):
+            if name == _BASE:
+                bases = ast.literal_eval(value)
+                bases = [bases] if isinstance(bases, str) else bases
+                waiting += [(current.parent / base).resolve() for base in bases if '::' not in base]
+            elif _is_plain(value):
+                names.add(name)
+    return names
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
 
 
 class _VariableSetter:

@@ -1,6 +1,7 @@
 """Backbones beside MMPretrain's."""
 
 from mmwsss.models.backbones.conv_stem import ConvStem
+from mmwsss.models.backbones.map_conformer import MapConformer
 from mmwsss.models.backbones.vision_transformer import TokenMapVisionTransformer
 
-__all__ = ['ConvStem', 'TokenMapVisionTransformer']
+__all__ = ['ConvStem', 'MapConformer', 'TokenMapVisionTransformer']

@@ -39,7 +39,7 @@ class CrossArchDistiller(BaseModel):
         teacher: Config of a MapClassifier whose head has class maps.
         neck: Config of a :class:`~mmwsss.models.necks.FeatureProjectionNeck` for the student's patch map; None compares
             the patch map itself.
-        kt_loss: Config of the knowledge-transfer loss; its ``loss_weight`` is lambda.
+        kt_loss: Config of a :class:`~mmwsss.models.losses.KnowledgeTransferLoss`; its ``loss_weight`` is lambda.
         student_map: What is compared with the teacher's maps: ``'patch_tokens'`` (the paper; through the neck), or
             ``'class_maps'``, those of a student whose head has some. The paper's loss reaches the CAM only through
             shared blocks; this one acts on the CAM itself.
@@ -194,7 +194,9 @@ class CrossArchDistiller(BaseModel):
         losses = {'loss_bce': image_label_loss(logits, data_samples)}
         with torch.set_grad_enabled(self.paradigm == 'co'):
             teacher_map = self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
-        losses['loss_kt'] = self.kt_loss(student_map, teacher_map)
+        teacher_logits = self.teacher.head.logits_of(teacher_map)
+        compared = (logits, teacher_logits) if self.kt_loss.on_logits else (student_map, teacher_map)
+        losses['loss_kt'] = self.kt_loss(*compared)
         if self.paradigm == 'co':
-            losses['loss_bce_teacher'] = image_label_loss(self.teacher.head.logits_of(teacher_map), data_samples)
+            losses['loss_bce_teacher'] = image_label_loss(teacher_logits, data_samples)
         return losses

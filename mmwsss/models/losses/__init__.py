@@ -1,5 +1,6 @@
 """Losses."""
 
 from mmwsss.models.losses.cosine_global_kt_loss import CosineGlobalKTLoss
+from mmwsss.models.losses.knowledge_transfer_loss import KnowledgeTransferLoss
 
-__all__ = ['CosineGlobalKTLoss']
+__all__ = ['CosineGlobalKTLoss', 'KnowledgeTransferLoss']

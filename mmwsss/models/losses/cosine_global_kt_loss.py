@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import torch.nn as nn
-from torch import Tensor
-
-from mmwsss.models.losses.functional import cosine_global
+from mmwsss.models.losses.knowledge_transfer_loss import KnowledgeTransferLoss
 from mmwsss.registry import MODELS
 
 
 @MODELS.register_module()
-class CosineGlobalKTLoss(nn.Module):
+class CosineGlobalKTLoss(KnowledgeTransferLoss):
     """Global cosine consistency of two maps; see :func:`~mmwsss.models.losses.functional.cosine_global`.
 
     Args:
@@ -22,9 +19,4 @@ class CosineGlobalKTLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 1.0, pooled: bool = False) -> None:
-        super().__init__()
-        self.loss_weight, self.pooled = loss_weight, pooled
-
-    def forward(self, student_map: Tensor, teacher_map: Tensor) -> Tensor:
-        """The weighted loss."""
-        return self.loss_weight * cosine_global(student_map, teacher_map, self.pooled)
+        super().__init__('cosine', 'global', loss_weight, pooled=pooled)

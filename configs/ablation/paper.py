@@ -1,0 +1,8 @@
+# Scale "paper" of tools/ablate.py: the configs of the tables as they are.
+siblings = dict()  # stem of a table's config -> stem of the one that takes its place
+teacher = 'configs/r50_pcm.py'
+control = 'configs/vitb.py'
+pretrain = None
+train_variables = dict()
+pseudo_variables = dict()
+affinity = 'configs/affinity/affinity_r50.py'

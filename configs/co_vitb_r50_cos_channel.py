@@ -1,0 +1,3 @@
+# Table 4.7, co-training.
+_base_ = './ts_vitb_r50_cos_channel.py'
+model = dict(paradigm='co', teacher_checkpoint=None)

@@ -1,0 +1,4 @@
+# Table 4.5: the mean of the maps of blocks -5, -4, -2, from one pass through the network.
+_base_ = './gradcam_ms.py'
+target_layers = [-5, -4, -2]
+pseudo = dict(generator=dict(target_layers=target_layers))

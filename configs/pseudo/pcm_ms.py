@@ -1,0 +1,3 @@
+# Row "PCM" of Table 4.3: the teacher's own map, four scales, no refinement.
+_base_ = './gradcam_ms.py'
+pseudo = dict(generator=dict(method='pcm'))

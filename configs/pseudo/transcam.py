@@ -1,0 +1,4 @@
+# Row "TransCAM" of Table 4.3: the Conformer's convolution map spread by its attention, one scale.
+_base_ = './gradcam_ms.py'
+scales = [1.0]
+pseudo = dict(generator=dict(method='transcam', scales=scales))

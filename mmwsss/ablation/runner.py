@@ -1,0 +1,213 @@
+"""Runs rows: what two rows share is done once, what is finished is never done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.ablation.rows import Row
+from mmwsss.ablation.scales import Scale
+from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
+from mmwsss.apis.scenes import SCENE_VARIABLES, export_scenes
+from mmwsss.apis.stages import FIXED_THRESHOLD
+from mmwsss.utils.config import load_config
+from mmwsss.utils.files import content_hash, read_json, write_json
+
+SCENES = {'train': 800, 'val': 100, 'test': 160}
+_UNAVAILABLE = (FileNotFoundError, ImportError)
+
+
+def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
+    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` (generated now), or a file of plain variables.
+
+    Raises:
+        FileNotFoundError: If ``data`` is neither.
+    """
+    if data == 'smoke5k':
+        return {}
+    if data == 'scenes':
+        root = Path(work_dir) / 'scenes'
+        if not (root / 'annotations' / 'test.csv').exists():
+            export_scenes(root, SCENES, train_bias=(0.7, 0.4))
+        return {**SCENE_VARIABLES, 'dataset_root': str(root)}
+    if not Path(data).is_file():
+        raise FileNotFoundError(f"Expected data 'smoke5k', 'scenes' or a config of data variables, but got {data!r}.")
+    return Config.fromfile(data).to_dict()
+
+
+class AblationRunner:
+    """Trains and evaluates rows with several seeds.
+
+    Results are files below ``work_dir``: ``train/<config>/seed<n>/result.json`` and
+    ``eval/<config>/<pseudo>/seed<n>.json``. A file stands as long as the settings that led to it are the same.
+
+    Args:
+        scale: The size of the networks.
+        data: Config variables of the data set, and options for every config that has them.
+        seeds: Seeds; each run's teacher has its seed too.
+        work_dir: Output folder.
+        say: Gets one line a step.
+    """
+
+    def __init__(
+        self,
+        scale: Scale,
+        data: Mapping[str, Any],
+        seeds: Sequence[int],
+        work_dir: str | Path,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.scale, self.data, self.seeds = scale, dict(data), tuple(seeds)
+        self.work_dir, self.say = Path(work_dir), say
+        self._init: dict[str, str] | None = None
+
+    def run(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+        """Run what is missing; the seed is the outer loop, so that an interrupted run has whole seeds.
+
+        Returns:
+            dict: by row id ``figures`` and ``control``, a list of one dict a seed each, or ``missing``, why the row
+            cannot run.
+        """
+        results: dict[str, dict[str, Any]] = {}
+        for seed in self.seeds:
+            for row in rows:
+                entry = results.setdefault(row.row, {'figures': [], 'control': []})
+                if 'missing' in entry:
+                    continue
+                try:
+                    entry['figures'].append(self.figures(self.scale.config(row.config), row.pseudo, seed))
+                    if self.is_distilled(row.config):
+                        entry['control'].append(self.figures(self.scale.cfg.control, row.pseudo, seed))
+                except _UNAVAILABLE as error:
+                    entry['missing'] = str(error)
+                    self.say(f'{row.row}: cannot run: {error}')
+        return results
+
+    def finished(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+        """The results that are there, without running anything."""
+        results = {}
+        for row in rows:
+            configs = {'figures': self.scale.config(row.config)}
+            if self.is_distilled(row.config):
+                configs['control'] = self.scale.cfg.control
+            entry: dict[str, Any] = {'figures': [], 'control': []}
+            for kind, config in configs.items():
+                paths = [self._eval_path(config, row.pseudo, seed) for seed in self.seeds]
+                entry[kind] = [read_json(path)['figures'] for path in paths if path.exists()]
+            results[row.row] = entry
+        return results
+
+    @staticmethod
+    def is_distilled(config: str) -> bool:
+        """Whether a table's config has a teacher, and so a matched control."""
+        return Path(config).name.startswith(('ts_', 'co_'))
+
+    def trained(self, config: str, seed: int) -> dict[str, Any]:
+        """Train a config, or find that it was: ``checkpoint``, ``fingerprint``, ``seconds``.
+
+        Raises:
+            FileNotFoundError: If weights or data are missing.
+        """
+        options = {**self.data, 'seed': seed}
+        if self.scale.cfg.pretrain:
+            options.update(self._starts())
+        if Path(config).name.startswith('ts_'):
+            teacher = self.trained(self.scale.cfg.teacher, seed)
+            options['teacher_checkpoint'] = teacher['checkpoint']
+        variables = self.scale.train_variables(config, options)
+        cfg = load_config(config, variables)
+        fingerprint = content_hash(cfg.to_dict())
+        folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}'
+        path = folder / 'result.json'
+        if path.exists():
+            result = read_json(path)
+            if result['fingerprint'] == fingerprint:
+                return result
+            raise ValueError(f'The result in {folder} was made by other settings: choose another --work-dir.')
+        self.say(f'training {Path(config).stem}, seed {seed} ...')
+        start = time.perf_counter()
+        runner = train(cfg, folder, resume=True, quiet=True)
+        epochs = runner.max_epochs
+        result = {
+            'checkpoint': str(folder / f'epoch_{epochs}.pth'),
+            'fingerprint': fingerprint,
+            'seconds': round(time.perf_counter() - start, 1),
+        }
+        write_json(path, result)
+        return result
+
+    def _starts(self) -> dict[str, str]:
+        """Checkpoints that the small networks start from."""
+        if self._init is None:
+            settings = self.scale.cfg.pretrain
+            pipeline = Pipeline(
+                load_pipeline(settings['config'], settings.get('options')), lambda line: self.say(f'  pretrain: {line}')
+            )
+            pipeline.run(until='control')
+            self._init = {
+                'teacher_init': pipeline.results['teacher']['checkpoint'],
+                'student_init': pipeline.results['control']['checkpoint'],
+            }
+        return self._init
+
+    def _eval_path(self, config: str, pseudo: str | None, seed: int) -> Path:
+        name = Path(pseudo).stem if pseudo else 'segmentor'
+        return self.work_dir / 'eval' / Path(config).stem / name / f'seed{seed}.json'
+
+    def figures(self, config: str, pseudo: str | None, seed: int) -> dict[str, Any]:
+        """Figures of a trained config on the test set, after a pseudo config's maps and refiners.
+
+        ``iou_image`` is at the pseudo config's own threshold, as in the paper; ``at_val_threshold`` at the one that is
+        best on the validation masks; ``oracle`` at the best ones of the test set itself.
+        """
+        trained = self.trained(config, seed)
+        path = self._eval_path(config, pseudo, seed)
+        if path.exists():
+            result = read_json(path)
+            if result['fingerprint'] == trained['fingerprint']:
+                return result['figures']
+        self.say(f'evaluating {path.parent.relative_to(self.work_dir / "eval")}, seed {seed} ...')
+        if pseudo is None:
+            figures = self._segmentor_figures(config, seed, trained)
+        else:
+            figures = self._pseudo_figures(config, pseudo, seed, trained)
+        write_json(path, {'fingerprint': trained['fingerprint'], 'figures': figures})
+        return figures
+
+    def _segmentor_figures(self, config: str, seed: int, trained: Mapping[str, Any]) -> dict[str, Any]:
+        cfg = load_config(config, self.scale.train_variables(config, {**self.data, 'seed': seed}))
+        if cfg.get('test_dataloader') is None:
+            raise ValueError(f'Expected masks of a test set for {config}, but there are none.')
+        folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}' / 'test'
+        return test(cfg, trained['checkpoint'], folder, quiet=True)
+
+    def _pseudo_figures(self, config: str, pseudo: str, seed: int, trained: Mapping[str, Any]) -> dict[str, Any]:
+        cfg = load_config(pseudo, self.scale.pseudo_variables(pseudo, self.data))
+        if not cfg.test_set or not cfg.test_masks:
+            raise ValueError('Expected a test set with masks to evaluate on, but the data has none.')
+        from mmwsss.ablation.affinity import train_affinity_for  # not needed by most rows
+
+        train_affinity_for(self, cfg, config, pseudo, seed)
+        kinds = [step['type'].removeprefix('mmwsss.') for step in cfg.pseudo.refine]
+        if not set(kinds) <= {'LayerFusion', 'ThresholdMask'}:
+            cfg.pseudo.dataset = cfg.test_set
+            folder = self._eval_path(config, pseudo, seed).with_suffix('')
+            return make_pseudo(cfg, trained['checkpoint'], folder)['mask']
+        model = init_classifier(trained['checkpoint'])
+        collected = evaluate_cams(cfg, model, cfg.test_set)
+        figures = collected.compute(cfg.get('mask_threshold', FIXED_THRESHOLD))
+        if cfg.get('evaluation') == 'oracle':
+            figures['iou_image'] = figures['oracle']['iou_image']
+            figures['is_oracle'] = True
+        elif cfg.val_set and cfg.val_masks:
+            threshold = evaluate_cams(cfg, model, cfg.val_set).best_threshold()
+            chosen = collected.at(threshold)
+            figures['at_val_threshold'] = {
+                'threshold': threshold,
+                **{key: chosen[key] for key in ('iou_image', 'iou_dataset', 'miou')},
+            }
+        return figures

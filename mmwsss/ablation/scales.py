@@ -1,0 +1,58 @@
+"""At which size the rows are run: the paper's networks, or small siblings of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.ablation.rows import D
+from mmwsss.utils.config import config_variables, find_config
+
+
+class Scale:
+    """A config of ``configs/ablation``: which config takes the place of a table's, with which variables.
+
+    Args:
+        name: ``'small'``, ``'paper'``, or the path of a config of the same keys.
+    """
+
+    def __init__(self, name: str) -> None:
+        path = Path(name) if name.endswith('.py') else Path('configs/ablation') / f'{name}.py'
+        self.cfg = Config.fromfile(find_config(path))
+        self.name = path.stem
+
+    def config(self, path: str) -> str:
+        """The config that takes the place of a table's.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        stem = Path(path).stem
+        sibling = self.cfg.siblings.get(stem, stem)
+        for prefix, other in (self.cfg.get('prefixes') or {}).items():
+            if sibling == stem and stem.startswith(prefix):
+                sibling = other + stem.removeprefix(prefix)
+        chosen = str(Path(path).with_name(f'{sibling}.py'))
+        find_config(chosen)
+        return chosen
+
+    @property
+    def main_row(self) -> str:
+        """Config of the method's main row."""
+        return self.config(D)
+
+    def train_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the scale's and of ``more`` that a training config has."""
+        return self._known(path, {**self.cfg.train_variables.to_dict(), **more})
+
+    def pseudo_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the scale's and of ``more`` that a pseudo config has."""
+        return self._known(path, {**self.cfg.pseudo_variables.to_dict(), **more})
+
+    @staticmethod
+    def _known(path: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        names = config_variables(path)
+        return {name: value for name, value in variables.items() if name in names}

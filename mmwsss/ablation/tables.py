@@ -1,0 +1,94 @@
+"""Rows beside what was measured, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from statistics import mean, stdev
+from typing import Any
+
+from mmwsss.ablation.rows import Row
+
+COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ('measured', ('iou_image',)),
+    ('IoU of the set', ('iou_dataset',)),
+    ('at val threshold', ('at_val_threshold', 'iou_image')),
+    ('oracle', ('oracle', 'iou_image')),
+)
+
+
+def _values(figures: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[float]:
+    found = []
+    for entry in figures:
+        value: Any = entry
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, (int, float)) and value == value:
+            found.append(100 * float(value))
+    return found
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return ''
+    return f'{mean(values):.1f}' + (f' ± {stdev(values):.1f}' if len(values) > 1 else '')
+
+
+def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> str:
+    """A Markdown table in percent, mean ± standard deviation over seeds.
+
+    "measured" is the mean over test images with the class of the foreground IoU, at the row's fixed threshold: the
+    paper's figure. "control" is the same of the student without a teacher, with the same seeds, data, epochs and
+    post-processing.
+
+    Args:
+        rows: Lines of the table.
+        results: Of :class:`~mmwsss.ablation.runner.AblationRunner`, by row id.
+    """
+    names = [name for name, _ in COLUMNS]
+    lines = [
+        f'| row | | reported | {names[0]} | control | {" | ".join(names[1:])} | seeds |',
+        '|' + '---|' * (6 + len(names)),
+    ]
+    for row in rows:
+        entry = results.get(row.row, {})
+        figures = entry.get('figures', [])
+        cells = [_cell(_values(figures, keys)) for _, keys in COLUMNS]
+        if not figures:
+            cells[0] = 'cannot run here' if 'missing' in entry else 'not run'
+        control = _cell(_values(entry.get('control', []), COLUMNS[0][1]))
+        reported = '' if row.reported is None else f'{row.reported:.2f}'
+        lines.append(
+            f'| {row.row} | {row.label} | {reported} | {cells[0]} | {control} | {" | ".join(cells[1:])} '
+            f'| {len(figures) or ""} |'
+        )
+    missing = {entry['missing']: row.row for row in rows if 'missing' in (entry := results.get(row.row, {}))}
+    return '\n'.join([*lines, *(['', *(f'* {message}' for message in missing)] if missing else [])]) + '\n'
+
+
+def results_json(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with their figures: mean and deviation in percent, and everything that was measured of each seed."""
+    content = []
+    for row in rows:
+        entry = results.get(row.row, {})
+        summary: dict[str, Any] = {}
+        for kind in ('figures', 'control'):
+            for name, keys in COLUMNS:
+                values = _values(entry.get(kind, []), keys)
+                if values:
+                    label = name if kind == 'figures' else f'control: {name}'
+                    summary[label] = {'mean': mean(values), 'std': stdev(values) if len(values) > 1 else None}
+        content.append({**asdict(row), 'summary': summary, **entry})
+    return content
+
+
+def list_table(rows: Iterable[Row]) -> str:
+    """Plain text, a row a line."""
+    rows = list(rows)
+    width = max(len(row.row) for row in rows)
+    configs = max(len(row.config) for row in rows)
+    lines = []
+    for row in rows:
+        reported = '    -' if row.reported is None else f'{row.reported:5.2f}'
+        lines.append(f'{row.row:{width}}  {reported}  {row.config:{configs}}  {row.pseudo or "-"}  ({row.label})')
+    return '\n'.join(lines)

@@ -1,0 +1,72 @@
+"""List or run the rows of the method's tables: reported figure, measured figure, matched control."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
+from mmwsss.ablation import list_table, results_json, results_table, select_rows
+from mmwsss.utils.cli import report_errors
+from mmwsss.utils.files import atomic_write, write_json
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument('--list', action='store_true', help='print the rows')
+    what.add_argument('--run', nargs='+', metavar='TABLE', help='tables (4.7, 4.4) or single rows (4.7-ts_l1_global)')
+    parser.add_argument('--table', nargs='+', help='with --list: only these tables or rows')
+    parser.add_argument('--json', action='store_true', help='with --list: as JSON')
+    parser.add_argument('--data', default='smoke5k', help="'smoke5k', 'scenes', or a config of data variables")
+    parser.add_argument('--scale', default='small', help="'small', 'paper', or a config like configs/ablation/small.py")
+    parser.add_argument('--seeds', type=int, default=3, help='number of seeds')
+    parser.add_argument('--first-seed', type=int, default=42)
+    parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')
+    parser.add_argument('--report-only', action='store_true', help='with --run: write the tables of what is finished')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables: dataset_root=... epochs=6')
+    return parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> bool:
+    """Run tables and write them; whether every row could run."""
+    from mmwsss.ablation.runner import AblationRunner, data_variables  # not for --list: they import the networks
+    from mmwsss.ablation.scales import Scale
+
+    rows = select_rows(args.run)
+    scale = Scale(args.scale)
+    work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{scale.name}')
+    data = {**data_variables(args.data, work_dir), **(args.cfg_options or {})}
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True))
+    results = runner.finished(rows) if args.report_only else runner.run(rows)
+    name = '_'.join(args.run)
+    table = results_table(rows, results)
+    with atomic_write(work_dir / f'{name}.md') as handle:
+        handle.write(table)
+    write_json(work_dir / f'{name}.json', results_json(rows, results))
+    print(table)
+    return not any('missing' in entry for entry in results.values())
+
+
+def main() -> None:
+    """Entry point; exit code 1 where a row could not run."""
+    args = parse_args()
+    warnings.filterwarnings('ignore', module='mm(cv|seg|pretrain|engine)')  # hosts' advice on things that are meant
+    with report_errors():
+        if args.list:
+            rows = select_rows(args.table)
+            print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else list_table(rows))
+        elif not run(args):
+            sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
