@@ -4,5 +4,6 @@ teacher = 'configs/r50_pcm.py'
 control = 'configs/vitb.py'
 pretrain = None
 train_variables = dict()
+segmentor_variables = dict()
 pseudo_variables = dict()
 affinity = 'configs/affinity/affinity_r50.py'

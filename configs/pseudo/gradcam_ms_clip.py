@@ -1,7 +1,7 @@
 # Row "CLIP" of Table 4.4: the map times the similarity of patches and text. The prompts are the paper's one for smoke and
 # ours against it.
 _base_ = './gradcam_ms_crf.py'
-clip_arch = 'ViT-B-32'
+clip_arch = 'ViT-B-32-quickgelu'  # OpenAI's own
 clip_checkpoint = 'weights/ViT-B-32.pt'
 positive_prompts = [['a photo of grey industrial smoke rising from factory chimneys']]  # one list a class
 negative_prompts = ['a photo of a chimney', 'a photo of a factory', 'a photo of the sky', 'a photo of clouds']

@@ -18,6 +18,7 @@ from mmwsss.utils.config import load_config
 from mmwsss.utils.files import content_hash, read_json, write_json
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
+"""Number of generated scenes by split."""
 _UNAVAILABLE = (FileNotFoundError, ImportError)
 
 
@@ -33,7 +34,7 @@ def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
         root = Path(work_dir) / 'scenes'
         if not (root / 'annotations' / 'test.csv').exists():
             export_scenes(root, SCENES, train_bias=(0.7, 0.4))
-        return {**SCENE_VARIABLES, 'dataset_root': str(root)}
+        return {**SCENE_VARIABLES, 'dataset_root': str(root), 'group_file': None}
     if not Path(data).is_file():
         raise FileNotFoundError(f"Expected data 'smoke5k', 'scenes' or a config of data variables, but got {data!r}.")
     return Config.fromfile(data).to_dict()

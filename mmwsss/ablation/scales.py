@@ -45,8 +45,10 @@ class Scale:
         return self.config(D)
 
     def train_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the scale's and of ``more`` that a training config has."""
-        return self._known(path, {**self.cfg.train_variables.to_dict(), **more})
+        """Those of the scale's and of ``more`` that a training config has; segmentors have other ones of the scale's."""
+        is_classifier = Path(path).parent.name == 'configs'
+        own = self.cfg.train_variables if is_classifier else self.cfg.segmentor_variables
+        return self._known(path, {**own.to_dict(), **more})
 
     def pseudo_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the scale's and of ``more`` that a pseudo config has."""

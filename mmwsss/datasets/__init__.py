@@ -1,9 +1,19 @@
 """Data sets: image-level labels, generated scenes, pseudo masks."""
 
 from mmwsss.datasets import transforms
+from mmwsss.datasets.cam_labels import CamLabelDataset
 from mmwsss.datasets.image_label import ImageLabelDataset
+from mmwsss.datasets.photo_split import PhotoSplitDataset
 from mmwsss.datasets.plume_scenes import PlumeScenes
 from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
 from mmwsss.datasets.segmentation_view import SegmentationView
 
-__all__ = ['ImageLabelDataset', 'PlumeScenes', 'PseudoMaskDataset', 'SegmentationView', 'transforms']
+__all__ = [
+    'CamLabelDataset',
+    'ImageLabelDataset',
+    'PhotoSplitDataset',
+    'PlumeScenes',
+    'PseudoMaskDataset',
+    'SegmentationView',
+    'transforms',
+]

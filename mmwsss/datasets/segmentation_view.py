@@ -16,17 +16,18 @@ class SegmentationView(BaseSegDataset):
 
     Args:
         source: Config of an :class:`~mmwsss.datasets.ImageLabelDataset` in test mode with ``seg_map_path``.
+        test_mode: False to train on these masks: the fully supervised counterparts.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
         ValueError: If the source has no masks.
     """
 
-    def __init__(self, source: dict, **kwargs: Any) -> None:
+    def __init__(self, source: dict, test_mode: bool = True, **kwargs: Any) -> None:
         self._source = DATASETS.build(source)
         classes = self._source.metainfo['classes']
         kwargs['metainfo'] = {'classes': segmentation_classes(classes), 'palette': palette(len(classes))}
-        super().__init__(reduce_zero_label=False, test_mode=True, **kwargs)
+        super().__init__(reduce_zero_label=False, test_mode=test_mode, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Items with image and mask paths."""
@@ -34,7 +35,7 @@ class SegmentationView(BaseSegDataset):
         for index in range(len(self._source)):
             info = self._source.get_data_info(index)
             if 'seg_map_path' not in info:
-                raise ValueError(f'Expected masks to test a segmentor on, but {info["img_path"]} has none.')
+                raise ValueError(f'Expected masks for a segmentor, but {info["img_path"]} has none.')
             data_list.append(
                 {
                     'img_path': info['img_path'],

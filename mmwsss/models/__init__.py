@@ -1,5 +1,5 @@
 """Networks: classifiers that give class maps, the distiller, and their parts."""
 
-from mmwsss.models import backbones, classifiers, distillers, heads, losses, necks
+from mmwsss.models import affinity, backbones, classifiers, distillers, heads, losses, necks, segmentors
 
-__all__ = ['backbones', 'classifiers', 'distillers', 'heads', 'losses', 'necks']
+__all__ = ['affinity', 'backbones', 'classifiers', 'distillers', 'heads', 'losses', 'necks', 'segmentors']

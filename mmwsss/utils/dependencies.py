@@ -21,6 +21,8 @@ HOSTS: dict[str, tuple[tuple[str, ...], str, str]] = {
 OPTIONAL = {
     'pydensecrf': 'pip install "mmwsss[crf]"   (pydensecrf2; needs a C++ compiler)',
     'segment_anything': 'pip install "mmwsss[sam]"',
+    'pycocotools': 'pip install "mmwsss[sam]"',
+    'open_clip': 'pip install "mmwsss[clip]"',
 }
 
 

@@ -65,3 +65,10 @@ def content_hash(content: Any) -> str:
     """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def array_hash(array: Any) -> str:
+    """32 hexadecimal digits that name a NumPy array's shape, type and values."""
+    digest = hashlib.sha256(f'{array.shape}{array.dtype}'.encode())
+    digest.update(array.tobytes())
+    return digest.hexdigest()[:32]

@@ -64,6 +64,8 @@ def resolve_pretrained(model: Any, needed_by: str, root: str | Path = WEIGHTS_RO
         if isinstance(model, MutableMapping):
             model['checkpoint'] = _resolve(model['checkpoint'], needed_by, Path(root))
         return
+    if isinstance(model.get('pretrained'), str) and isinstance(model, MutableMapping):  # MMSegmentation's other way
+        model['pretrained'] = _resolve(model['pretrained'], needed_by, Path(root))
     for key, value in model.items():
         if not (key == 'teacher' and model.get('paradigm') == 'ts'):
             resolve_pretrained(value, needed_by, root)

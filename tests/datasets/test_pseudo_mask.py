@@ -63,7 +63,7 @@ def test_segmentation_view(toy):
     assert len(view) == 12 and view.metainfo['classes'] == ('background', 'smoke')
     assert view.load_data_list()[0]['seg_map_path'].endswith('ann/train/sub0/picture 0.png')
     del source['data_prefix']['seg_map_path']
-    with pytest.raises(ValueError, match='Expected masks to test a segmentor on, but .*picture 0.jpg has none'):
+    with pytest.raises(ValueError, match='Expected masks for a segmentor, but .*picture 0.jpg has none'):
         SegmentationView(source)
 
 

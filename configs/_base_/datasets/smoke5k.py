@@ -18,6 +18,10 @@ test_ann = 'annotations/test.json'  # None: no test
 test_img = 'img_dir/test'
 test_masks = 'ann_dir/test'
 test_context = None
+# the test images split by the photo that they were cut from, to train on some masks and to test on the others
+group_file = 'provenance/provenance_test.csv'  # says which photo a crop is from; None: every image is a photo
+group_columns = ['id', 'source_photo']
+pixel_share = 0.2  # share of the photos whose masks are used beside image labels
 
 _set = dict(type='mmwsss.ImageLabelDataset', data_root=dataset_root, classes=classes, negative_classes=negative_classes)
 train_set = dict(**_set, ann_file=train_ann or '', data_prefix=dict(img_path=train_img), indices=num_train_images)
@@ -52,3 +56,14 @@ test_set = test_img and dict(
     ),
     test_mode=True,
 )
+
+_split = dict(type='mmwsss.PhotoSplitDataset', group_file=group_file, group_columns=group_columns)
+_pixels = dict(pixels=pixel_share, rest=1 - pixel_share)
+_supervised = dict(train=0.8, val=0.1, test=0.1)
+pixel_set = test_set and dict(
+    dict(test_set, **_split), part='pixels', shares=_pixels, with_masks=True, test_mode=False, check_files=False
+)
+heldout_set = test_set and dict(dict(test_set, **_split), part='rest', shares=_pixels)
+supervised_train_set = test_set and dict(dict(test_set, **_split), part='train', shares=_supervised)
+supervised_val_set = test_set and dict(dict(test_set, **_split), part='val', shares=_supervised)
+supervised_test_set = test_set and dict(dict(test_set, **_split), part='test', shares=_supervised)

@@ -36,3 +36,7 @@ class ClassTokenHead(ImageLabelHead):
     def forward(self, feats: tuple[list[Tensor], ...]) -> Tensor:
         """Logits (B, K)."""
         return self.fc(self.pre_logits(feats))
+
+    def pixel_maps(self, feats: tuple[list[Tensor], ...]) -> Tensor:
+        """The class token's classifier on every patch token (B, K, h, w), for a loss on pixel labels."""
+        return self.fc(feats[-1][0].permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -37,6 +37,10 @@ class ImageLabelHead(MultiLabelClsHead):
         """Maps of the classes, one channel each."""
         raise TypeError(f'{type(self).__name__} has no class maps of its own: use a gradient CAM.')
 
+    def pixel_maps(self, feats: tuple) -> Tensor:
+        """Maps (B, K, h, w) for a loss on pixel labels: the class maps."""
+        return self.class_maps(feats)[:, : self.num_classes]
+
     def logits_of(self, class_maps: Tensor) -> Tensor:
         """Logits (B, K) of maps that :meth:`class_maps` gave: the mean over positions of the first K."""
         return class_maps[:, : self.num_classes].mean((2, 3))

@@ -1,0 +1,99 @@
+"""Pixel labels from masks and from maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmwsss.datasets.metainfo import IGNORE_LABEL
+from mmwsss.datasets.pictures import read_mask
+from mmwsss.registry import TRANSFORMS
+from mmwsss.structures import CamFile
+
+
+@TRANSFORMS.register_module()
+class LoadSegMap(BaseTransform):
+    """Read an image's mask where it has one; others get a map of the ignore label.
+
+    Required Keys:
+
+    - img: (H, W, 3)
+    - seg_map_path (optional)
+
+    Added Keys:
+
+    - gt_seg_map: uint8 (H, W), 0 background, k + 1 class k, and the ignore label
+
+    Raises:
+        ValueError: If mask and image differ in size; names the mask.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Load."""
+        size = results['img'].shape[:2]
+        path = results.get('seg_map_path')
+        mask = np.full(size, IGNORE_LABEL, np.uint8) if path is None else read_mask(path)
+        if mask.shape != size:
+            raise ValueError(f'Expected a mask of {size} (H, W) in {path}, but got {mask.shape}.')
+        results['gt_seg_map'] = mask
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def sure_labels(cam: np.ndarray, fg_threshold: float, bg_threshold: float) -> np.ndarray:
+    """Labels where maps are sure, the ignore label where they are not.
+
+    Args:
+        cam: float (K, H, W) in [0, 1].
+        fg_threshold: From here on a pixel has its best class.
+        bg_threshold: Below this it is background.
+
+    Returns:
+        np.ndarray: uint8 (H, W), 0 background, k + 1 class k.
+    """
+    best = cam.max(0)
+    labels = np.full(best.shape, IGNORE_LABEL, np.uint8)
+    labels[best < bg_threshold] = 0
+    sure = best >= fg_threshold
+    labels[sure] = cam.argmax(0)[sure] + 1
+    return labels
+
+
+@TRANSFORMS.register_module()
+class LoadCamLabels(BaseTransform):
+    """Read an image's maps and keep what they are sure of; see :func:`sure_labels`.
+
+    Required Keys:
+
+    - cam_path
+
+    Added Keys:
+
+    - gt_seg_map: uint8 (H, W)
+
+    Args:
+        fg_threshold: The paper's code: 0.3.
+        bg_threshold: An early version of the paper's code; its last one has 0.0001.
+
+    Raises:
+        ValueError: If the thresholds are not 0 < bg_threshold <= fg_threshold < 1.
+    """
+
+    def __init__(self, fg_threshold: float = 0.3, bg_threshold: float = 0.05) -> None:
+        if not 0 < bg_threshold <= fg_threshold < 1:
+            raise ValueError(
+                f'Expected 0 < bg_threshold <= fg_threshold < 1, but got {bg_threshold} and {fg_threshold}.'
+            )
+        self.fg_threshold, self.bg_threshold = fg_threshold, bg_threshold
+
+    def transform(self, results: dict) -> dict:
+        """Load."""
+        cam = CamFile.load(results['cam_path']).cam
+        results['gt_seg_map'] = sure_labels(cam, self.fg_threshold, self.bg_threshold)
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(fg_threshold={self.fg_threshold}, bg_threshold={self.bg_threshold})'

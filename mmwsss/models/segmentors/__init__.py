@@ -1,0 +1,5 @@
+"""Segmentors beside MMSegmentation's."""
+
+from mmwsss.models.segmentors.sam_finetuner import SAMFinetuner
+
+__all__ = ['SAMFinetuner']

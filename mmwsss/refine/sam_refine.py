@@ -1,0 +1,155 @@
+"""Masks that know edges, chosen by maps that know classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from scipy import ndimage
+
+from mmwsss.refine.sam_masks import SamMasks
+from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.dependencies import require
+
+_MOST_PROMPTS = 16
+
+
+def vote(
+    seed: np.ndarray, masks: Sequence[dict], strategy: str = 'copy', min_iou: float = 0.3, max_area: float = 0.5
+) -> np.ndarray:
+    """Combine a seed with the automatic masks that agree with it.
+
+    A mask is kept if it covers at most ``max_area`` of the picture and its IoU with the **whole** seed is at least
+    ``min_iou``. ``'copy'`` is the union of the kept masks, ``'and'`` and ``'or'`` combine that with the seed; with none
+    kept the seed is returned. Source: arXiv 2507.21959, section 3.5 and Table 4.11.
+
+    Args:
+        seed: bool (H, W).
+        masks: Run-length codes of pycocotools.
+        strategy: ``'copy'``, ``'and'`` or ``'or'``.
+        min_iou: In [0, 1].
+        max_area: Share of the picture, in (0, 1].
+
+    Returns:
+        np.ndarray: bool (H, W).
+    """
+    if not masks or not seed.any():
+        return seed
+    coder = require('pycocotools.mask', 'SAMRefine')
+    code = coder.encode(np.asfortranarray(seed.astype(np.uint8)))
+    small = coder.area(list(masks)) <= max_area * seed.size
+    agreeing = coder.iou(list(masks), [code], [0])[:, 0] >= min_iou
+    kept = [mask for mask, good in zip(masks, small & agreeing) if good]
+    if not kept:
+        return seed
+    union = coder.decode(coder.merge(kept)).astype(bool)
+    return {'copy': union, 'and': union & seed, 'or': union | seed}[strategy]
+
+
+def prompts_of(seed: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Boxes XYXY and the points (x, y) of the highest score of a seed's largest connected parts.
+
+    Args:
+        seed: bool (H, W).
+        cam: float (H, W).
+    """
+    parts, number = ndimage.label(seed)
+    sizes = np.bincount(parts.ravel(), minlength=number + 1)[1:]
+    boxes, points = [], []
+    for part in np.argsort(-sizes)[:_MOST_PROMPTS] + 1:
+        ys, xs = np.nonzero(parts == part)
+        best = int(cam[ys, xs].argmax())
+        boxes.append(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]))
+        points.append(np.array([xs[best], ys[best]]))
+    return boxes, points
+
+
+@TRANSFORMS.register_module()
+class SAMRefine(BaseTransform):
+    """Replace the maps by masks of segment-anything (Kirillov et al., ICCV 2023) that agree with them.
+
+    Only the classes of the image's label take part. Inside a class's mask the new score is 1, less at most a thousandth
+    where its map is low, so that pixels of two masks go to the class with the higher map; outside it is 0.
+
+    Required Keys:
+
+    - img: uint8 BGR (H, W, 3)
+    - cam: float32 (K, H, W) in [0, 1]
+    - gt_label: int64 (n,)
+
+    Modified Keys:
+
+    - cam: float32 (K, H, W)
+
+    Args:
+        checkpoint: Weights of SAM.
+        arch: See :func:`~mmwsss.models.segmentors.sam_network.build_sam`.
+        cache_dir: Where automatic masks are kept.
+        points_per_side: See :class:`~mmwsss.refine.sam_masks.SamMasks` (the paper: 16 or 32).
+        strategy: See :func:`vote` (the paper: ``'copy'``).
+        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the seed.
+        min_iou: See :func:`vote`; not used with prompts.
+        max_area: See :func:`vote`; not used with prompts.
+        seed_threshold: Cut of the maps that makes the seed.
+        generator: See :class:`~mmwsss.refine.sam_masks.SamMasks`.
+
+    Raises:
+        ImportError: If segment-anything or pycocotools is missing, with the install line.
+        FileNotFoundError: If the weights are missing; says where they come from.
+        ValueError: If an argument is none of those above.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        arch: str | Mapping[str, Any] = 'vit_h',
+        cache_dir: str | Path = 'work_dirs/sam_masks',
+        points_per_side: int = 32,
+        strategy: str = 'copy',
+        mode: str = 'automatic',
+        min_iou: float = 0.3,
+        max_area: float = 0.5,
+        seed_threshold: float = 0.3,
+        generator: Mapping[str, Any] | None = None,
+    ) -> None:
+        if strategy not in ('copy', 'and', 'or'):
+            raise ValueError(f"Expected strategy 'copy', 'and' or 'or', but got {strategy!r}.")
+        if mode not in ('automatic', 'prompt'):
+            raise ValueError(f"Expected mode 'automatic' or 'prompt', but got {mode!r}.")
+        for name, value in (('min_iou', min_iou), ('max_area', max_area), ('seed_threshold', seed_threshold)):
+            if not 0 <= value <= 1:
+                raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
+        self.strategy, self.mode = strategy, mode
+        self.min_iou, self.max_area, self.seed_threshold = min_iou, max_area, seed_threshold
+        self.masks = SamMasks(arch, checkpoint, cache_dir, points_per_side, generator)
+
+    def transform(self, results: dict) -> dict:
+        """Refine."""
+        cam, labels = results['cam'], np.asarray(results['gt_label'])
+        if results['img'].shape[:2] != cam.shape[1:]:
+            raise ValueError(
+                f'Expected img and cam of one size, but got {results["img"].shape[:2]} and {cam.shape[1:]}.'
+            )
+        refined = np.zeros_like(cam)
+        for label in labels:
+            mask = self._mask(results['img'], cam[label])
+            refined[label] = mask * (0.999 + 0.001 * np.clip(cam[label], 0, 1))
+        results['cam'] = refined
+        return results
+
+    def _mask(self, img: np.ndarray, cam: np.ndarray) -> np.ndarray:
+        seed = cam > self.seed_threshold
+        if not seed.any():
+            return seed
+        if self.mode == 'automatic':
+            return vote(seed, self.masks(img), self.strategy, self.min_iou, self.max_area)
+        union = self.masks.prompted(img, *prompts_of(seed, cam)).any(0)
+        if not union.any():
+            return seed
+        return {'copy': union, 'and': union & seed, 'or': union | seed}[self.strategy]
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(mode={self.mode!r}, strategy={self.strategy!r}, min_iou={self.min_iou})'

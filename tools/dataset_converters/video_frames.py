@@ -1,0 +1,42 @@
+"""Frames of video clips as class sub-folders: IJmond's 36-frame clips, RISE by its label_state, or your own.
+
+RISE negatives as in the method's paper (label_state 32 and 16, first and middle frame):
+  video_frames.py RISE_VIDEOS OUT --labels metadata.json --classes no_smoke
+A second call goes on where the first one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
+from mmwsss.apis.video_frames import extract_frames
+from mmwsss.utils.cli import report_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('videos', help='folder of the clips')
+    parser.add_argument('out', help='output folder')
+    parser.add_argument('--frames', default='first_middle', help="'all', 'first', 'first_middle', or how many")
+    parser.add_argument('--labels', help='JSON of file_name and label_state, or CSV of video,label (folder names)')
+    parser.add_argument('--classes', nargs='+', help='only these classes')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point; exit code 1 where a clip failed."""
+    args = parse_args()
+    with report_errors():
+        counts, failed = extract_frames(args.videos, args.out, args.frames, args.labels, args.classes)
+    print(', '.join(f'{number} {name}' for name, number in counts.items()))
+    for reason in failed.values():
+        print(reason, file=sys.stderr)
+    if failed:
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
