@@ -7,7 +7,11 @@ model = dict(
     backbone=dict(
         type='ResNet',
         depth=depth,
-        **(dict(init_cfg=dict(type='Pretrained', checkpoint=f'torchvision://resnet{depth}')) if _base_.pretrained else {}),
+        **(
+            dict(init_cfg=dict(type='Pretrained', checkpoint=f'torchvision://resnet{depth}'))
+            if _base_.pretrained
+            else {}
+        ),
     ),
     head=dict(type='mmwsss.PooledHead', num_classes=_base_.num_classes, in_channels=2048),
 )

@@ -1,4 +1,8 @@
-# Table 4.9: KL divergence of softmax logits. With one class it is identically zero: this row is a control with lambda 0,
-# kept as what it was. ts_*_bernoulli_logits.py is the form that teaches.
+# Table 4.9: KL divergence of softmax logits. With one class it is identically zero: this row is a control with lambda
+# 0, kept as what it was. ts_*_bernoulli_logits.py is the form that teaches.
 _base_ = './ts_vitb_r50_cos_global.py'
-model = dict(kt_loss=dict(_delete_=True, type='mmwsss.KnowledgeTransferLoss', metric='kl', level='logits', loss_weight=_base_.kt_weight))
+model = dict(
+    kt_loss=dict(
+        _delete_=True, type='mmwsss.KnowledgeTransferLoss', metric='kl', level='logits', loss_weight=_base_.kt_weight
+    )
+)

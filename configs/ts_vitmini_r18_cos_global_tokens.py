@@ -1,7 +1,7 @@
 # Small sibling of ts_vitb_r50_cos_global in the paper's form: the classifier reads the class token, the loss acts on
 # projected patch tokens, the teacher has its untrained extra map, the student's map is a Grad-CAM.
-# (ts_vitmini_r18_cos_global is our form: classifier and loss on the student's own class maps.) The small siblings of the
-# other rows inherit from this one.
+# (ts_vitmini_r18_cos_global is our form: classifier and loss on the student's own class maps.) The small siblings of
+# the other rows inherit from this one.
 _base_ = './ts_vitmini_r18_cos_global.py'
 teacher_checkpoint = 'work_dirs/r18_pcm_extra/epoch_10.pth'
 teacher_maps = 'classes_and_extra'

@@ -1,6 +1,5 @@
-# Table 4.1 "image + limited pixel": image labels of the training images, and masks of a share of the test photos; test on
-# the other photos (configs/pseudo/gradcam_ms_heldout.py).
-# 2 epochs at 1e-5, as in the paper's code.
+# Table 4.1 "image + limited pixel": image labels of the training images, and masks of a share of the test photos; test
+# on the other photos (configs/pseudo/gradcam_ms_heldout.py). 2 epochs at 1e-5, as in the paper's code.
 _base_ = './vitb.py'
 epochs = 2
 lr = 1e-5
@@ -16,6 +15,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='ConcatDataset',
+        ignore_keys=['image_root'],
         datasets=[
             dict(_base_.train_set, pipeline=pixel_pipeline),
             dict(_base_.pixel_set or _base_.train_set, pipeline=pixel_pipeline),

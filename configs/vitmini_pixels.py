@@ -1,5 +1,5 @@
-# Small sibling. Table 4.1 "image + limited pixel": image labels of the training images, and masks of a share of the test photos; test on
-# the other photos (configs/pseudo/gradcam_ms_heldout.py).
+# Small sibling. Table 4.1 "image + limited pixel": image labels of the training images, and masks of a share of the
+# test photos; test on the other photos (configs/pseudo/gradcam_ms_heldout.py).
 _base_ = './vitmini_tokens.py'
 pixel_pipeline = [
     dict(type='mmwsss.LoadPicture'),
@@ -11,6 +11,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='ConcatDataset',
+        ignore_keys=['image_root'],
         datasets=[
             dict(_base_.train_set, pipeline=pixel_pipeline),
             dict(_base_.pixel_set or _base_.train_set, pipeline=pixel_pipeline),

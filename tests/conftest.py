@@ -78,3 +78,34 @@ def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool 
 
 
 SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1}
+
+TOY_SAM = {'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'global_attn_indexes': (0,), 'image_size': 64}
+TOY_CLIP = {
+    'embed_dim': 16,
+    'vision_cfg': {'image_size': 32, 'layers': 1, 'width': 32, 'head_width': 16, 'patch_size': 8},
+    'text_cfg': {'context_length': 77, 'vocab_size': 49408, 'width': 16, 'heads': 2, 'layers': 1},
+}
+
+
+@pytest.fixture(scope='session')
+def toy_sam(tmp_path_factory) -> Path:
+    """Weights of a toy SAM, of the shape of ``TOY_SAM``."""
+    from mmwsss.models.segmentors.sam_network import build_sam
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('sam') / 'toy.pth'
+    torch.save(build_sam(TOY_SAM, None, 'test').state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope='session')
+def toy_clip(tmp_path_factory) -> Path:
+    """Weights of a toy CLIP, known to open_clip as ``toy-ablation``."""
+    import open_clip
+
+    folder = tmp_path_factory.mktemp('clip')
+    (folder / 'toy-ablation.json').write_text(json.dumps(TOY_CLIP))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model('toy-ablation').state_dict(), folder / 'toy.pt')
+    return folder / 'toy.pt'

@@ -1,5 +1,5 @@
-# AffinityNet on the maps of a make_pseudo run with save_cam=True (`cam_root`). ResNet-50 as in the table (the paper's code
-# has ResNet-101); Adam 1e-4, 10 epochs, as in the code; trained on the training images, not on the test crops.
+# AffinityNet on the maps of a make_pseudo run with save_cam=True (`cam_root`). ResNet-50 as in the table (the paper's
+# code has ResNet-101); Adam 1e-4, 10 epochs, as in the code; trained on the training images, not on the test crops.
 _base_ = '../_base_/supervised_seg.py'
 cam_root = 'work_dirs/cams'
 epochs = 10

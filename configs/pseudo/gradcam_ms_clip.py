@@ -1,5 +1,5 @@
-# Row "CLIP" of Table 4.4: the map times the similarity of patches and text. The prompts are the paper's one for smoke and
-# ours against it.
+# Row "CLIP" of Table 4.4: the map times the similarity of patches and text. The prompts are the paper's one for smoke
+# and ours against it.
 _base_ = './gradcam_ms_crf.py'
 clip_arch = 'ViT-B-32-quickgelu'  # OpenAI's own
 clip_checkpoint = 'weights/ViT-B-32.pt'

@@ -1,5 +1,5 @@
-# Table 4.2 "SAM fine-tuning": frozen encoders, trained mask decoder and task embedding; Adam 1e-4, 10 epochs, batch 1, 1024
-# pixels, threshold .3. ViT-B as in the table (the code has ViT-H: arch = 'vit_h').
+# Table 4.2 "SAM fine-tuning": frozen encoders, trained mask decoder and task embedding; Adam 1e-4, 10 epochs, batch 1,
+# 1024 pixels, threshold .3. ViT-B as in the table (the code has ViT-H: arch = 'vit_h').
 _base_ = '../_base_/supervised_seg.py'
 img_size = 1024
 batch_size = 1

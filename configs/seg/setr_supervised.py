@@ -16,7 +16,10 @@ model = dict(
         drop_rate=0.0,
     ),
     decode_head=dict(
-        in_channels=embed_dims, in_index=0, num_classes=_base_.num_classes + 1, norm_cfg=dict(type='BN', requires_grad=True)
+        in_channels=embed_dims,
+        in_index=0,
+        num_classes=_base_.num_classes + 1,
+        norm_cfg=dict(type='BN', requires_grad=True),
     ),
     auxiliary_head=None,
 )

@@ -18,7 +18,9 @@ CONTROL = 'configs/vitb.py'
 _SPLIT = 'Its test crops overlap with its training crops in the code: the split is by crop, not by photo.'
 _CHOSEN = 'Chosen on the test crops; there was no validation set.'
 _LOWER = 'Much of the gain is a lower cut: with exponent 16 a raw map of .09 passes the threshold .3.'
-_NO_RULE = "The code at its last commit has another rule; these are the paper's words (IoU >= .3) and its history's values."
+_NO_RULE = (
+    "The code at its last commit has another rule; these are the paper's words (IoU >= .3) and its history's values."
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ ROWS: tuple[Row, ...] = (
         ('t1_t2', 'ViT-B, T1 + T2', _train('vitb_t1t2'), 'gradcam_ms', 47.99,
          'Trained on crops of the test set (as positives) and tested on them.'),
         ('pixels', 'Image labels + limited pixel labels', _train('vitb_pixels'), 'gradcam_ms_heldout', None,
-         "In the paper's code the pixel loss has no gradient (features and weights are detached), so its conclusion that "
-         'pixel labels perform poorly is unfounded. Here the gradient reaches the network.'),
+         "In the paper's code the pixel loss has no gradient (features and weights are detached), so its conclusion "
+         'that pixel labels perform poorly is unfounded. Here the gradient reaches the network.'),
     ),
     *_table(
         '4.2',
@@ -90,8 +92,8 @@ ROWS: tuple[Row, ...] = (
         ('transcam', 'TransCAM', _train('conformer_s'), 'transcam', 15.02,
          "The code's call cannot run (an unknown method's name, 21 classes hard-coded)."),
         ('affinitynet', 'AffinityNet', _train('r50'), 'gradcam_ms_affinity', 24.28,
-         'The code takes gradients of the last sample of a batch only, reads maps from coloured pictures and trains on the '
-         'test crops; here it is trained correctly.'),
+         'The code takes gradients of the last sample of a batch only, reads maps from coloured pictures and trains on '
+         'the test crops; here it is trained correctly.'),
         ('pcm', 'ResNet50 + PCM', _train('r50_pcm'), 'pcm_ms', 33.56),
         ('ours', 'Ours', D, 'gradcam_ms', 47.37),
         ('ours_post', 'Ours + post-processing', D, 'gradcam_ms_crf_sam', 52.93, _CHOSEN),
@@ -181,8 +183,8 @@ ROWS: tuple[Row, ...] = (
         ('spatial_map_norm', 'Spatial map + norm', _train('ts_vitb_r50_cos_spatial'), 'gradcam_ms', 43.70,
          "Numerically Table 4.7's spatial cosine: taken as the same run."),
         ('logits', 'Logits', _train('ts_vitb_r50_kl_logits'), 'gradcam_ms', 44.65,
-         'With one logit the softmax KL is identically zero with zero gradient: this is the ViT without a teacher, against '
-         'which Table 4.1 prints 13.18. Unpublished code, or seed and protocol, explain most of the claimed gain.'),
+         'With one logit the softmax KL is identically zero with zero gradient: this is the ViT without a teacher, '
+         'against which Table 4.1 prints 13.18. Unpublished code, or seed and protocol, explain most of the claimed gain.'),
     ),
     *_table(
         '4.10',
@@ -227,7 +229,9 @@ def select_rows(tables: Sequence[str] | None = None) -> list[Row]:
     for name in tables:
         found = [row for row in ROWS if name in (row.table, row.table.rstrip('abc'), row.row)]
         if not found:
-            known = sorted({row.table for row in ROWS}, key=lambda table: (float(table.rstrip('abc').split('.')[1]), table))
+            known = sorted(
+                {row.table for row in ROWS}, key=lambda table: (float(table.rstrip('abc').split('.')[1]), table)
+            )
             raise ValueError(f'Expected a table of {known} or the id of a row, but got {name!r}.')
         chosen += [row for row in found if row not in chosen]
     return chosen

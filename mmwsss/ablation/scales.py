@@ -45,7 +45,7 @@ class Scale:
         return self.config(D)
 
     def train_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the scale's and of ``more`` that a training config has; segmentors have other ones of the scale's."""
+        """Those of the scale's and of ``more`` that a training config has; segmentors have their own."""
         is_classifier = Path(path).parent.name == 'configs'
         own = self.cfg.train_variables if is_classifier else self.cfg.segmentor_variables
         return self._known(path, {**own.to_dict(), **more})

@@ -48,7 +48,7 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
     names = [name for name, _ in COLUMNS]
     lines = [
         f'| row | | reported | {names[0]} | control | {" | ".join(names[1:])} | seeds |',
-        '|' + '---|' * (6 + len(names)),
+        '|' + '---|' * (5 + len(names)),
     ]
     for row in rows:
         entry = results.get(row.row, {})

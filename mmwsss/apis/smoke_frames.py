@@ -53,9 +53,7 @@ PROTOCOLS = {
 windows, all of them, so that false alarms on smoke-free scenes are measured too."""
 
 
-def choose_windows(
-    mask: np.ndarray, rule: WindowRule, rng: np.random.Generator
-) -> list[tuple[int, int, int, float]]:
+def choose_windows(mask: np.ndarray, rule: WindowRule, rng: np.random.Generator) -> list[tuple[int, int, int, float]]:
     """Windows (y, x, label, share of smoke) of a frame, smoke first; those with too little smoke are left out.
 
     Args:
@@ -149,7 +147,9 @@ def convert_frames(
     content = read_json(annotation_file)
     missing = [key for key in ('images', 'annotations', 'categories') if key not in content]
     if missing:
-        raise ValueError(f'Expected images, annotations and categories in {annotation_file}, but {missing} are missing.')
+        raise ValueError(
+            f'Expected images, annotations and categories in {annotation_file}, but {missing} are missing.'
+        )
     wanted = _wanted(content, category, annotation_file)
     by_image = defaultdict(list)
     for annotation in content['annotations']:

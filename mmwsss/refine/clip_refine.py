@@ -37,9 +37,9 @@ def patch_text_scores(patches: Tensor, positive: Tensor, negative: Tensor, scale
 class CLIPRefine(BaseTransform):
     """Fuse the maps with CLIP's patch-text similarity (Radford et al., ICML 2021).
 
-    The picture is squashed to CLIP's size, each patch token projected into the space of the texts, and compared with the
-    mean of the class's prompts and with each prompt against it. The similarity is min-max scaled per image and class, as
-    in the paper's code, and the fused map has the maximum that the map had.
+    The picture is squashed to CLIP's size, each patch token projected into the space of the texts, and compared with
+    the mean of the class's prompts and with each prompt against it. The similarity is min-max scaled per image and
+    class, as in the paper's code, and the fused map has the maximum that the map had.
 
     Required Keys:
 

@@ -38,7 +38,9 @@ def test_one_interface(method, network):
     model, x = build(config()), inputs(size)
     generator = CAMGenerator(method, scales=(1.0, 2.0), size_divisor=16)
     if (method, network) == ('rollout', 'cnn'):
-        with pytest.raises(ValueError, match=r'Expected a backbone with attention \(ViT or Conformer\), but got ResNet'):
+        with pytest.raises(
+            ValueError, match=r'Expected a backbone with attention \(ViT or Conformer\), but got ResNet'
+        ):
             generator(model, x, LABELS)
         return
     cams = generator(model, x, LABELS)

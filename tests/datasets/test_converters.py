@@ -128,7 +128,8 @@ def test_frames_of_clips(tmp_path):
     counts, failed = extract_frames(tmp_path / 'videos', tmp_path / 'out', labels=tmp_path / 'meta.json')
     assert counts == {'clips': 3, 'without_label': 1, 'smoke': 2, 'no_smoke': 4} and not failed
     made = sorted(str(p.relative_to(tmp_path / 'out')) for p in (tmp_path / 'out').rglob('*.jpg'))
-    assert made == [f'{c}/{n}_{i:05d}.jpg' for c, n in (('no_smoke', 'b'), ('no_smoke', 'c'), ('smoke', 'a')) for i in (0, 18)]  # fmt: skip
+    clips = (('no_smoke', 'b'), ('no_smoke', 'c'), ('smoke', 'a'))
+    assert made == [f'{label}/{name}_{number:05d}.jpg' for label, name in clips for number in (0, 18)]
     middle = np.array(Image.open(tmp_path / 'out/smoke/a_00018.jpg'))
     assert abs(float(middle.mean()) - 18 * 7) < 4
     dataset = ImageLabelDataset(data_prefix=str(tmp_path / 'out'), negative_classes=['no_smoke'])

@@ -66,7 +66,9 @@ def test_split_is_stable_and_follows_the_seed():
 def test_errors(root):
     with pytest.raises(ValueError, match="Expected part to be a key of shares that sum to 1, but got 'val'"):
         build(root, 'val')
-    with pytest.raises(FileNotFoundError, match=r'Expected a CSV of crops and their photos, but there is no .*gone\.csv'):
+    with pytest.raises(
+        FileNotFoundError, match=r'Expected a CSV of crops and their photos, but there is no .*gone\.csv'
+    ):
         build(root, 'rest', group_file='gone.csv')
     with pytest.raises(ValueError, match=r"Expected the columns \('id', 'photo'\) in .*photos\.csv, but \['photo'\]"):
         build(root, 'rest', group_columns=('id', 'photo'))

@@ -110,7 +110,9 @@ def test_golden_without_projection(golden):
 
 def test_main_case():
     student, teacher = maps()
-    assert torch.equal(CosineGlobalKTLoss(0.5)(student, teacher), KnowledgeTransferLoss(loss_weight=0.5)(student, teacher))
+    assert torch.equal(
+        CosineGlobalKTLoss(0.5)(student, teacher), KnowledgeTransferLoss(loss_weight=0.5)(student, teacher)
+    )
     s, t = student.numpy().mean((2, 3)), teacher.numpy().mean((2, 3))
     value = 1 - np.mean([cosine(a, b) for a, b in zip(s, t)])
     assert CosineGlobalKTLoss(pooled=True)(student, teacher).item() == pytest.approx(value, abs=1e-6)

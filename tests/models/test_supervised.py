@@ -112,7 +112,8 @@ def test_sam_finetuning_trains_decoder_and_task_embedding_only():
     assert not model.sam.image_encoder.training and not model.sam.prompt_encoder.training
     loss = model(torch.rand(2, 3, 64, 64), seg_samples(), 'loss')['loss_bce']
     loss.backward()
-    learnt = {name.split('.')[1] if name.startswith('sam') else name for name, p in model.named_parameters() if p.grad is not None}  # fmt: skip
+    names = [name for name, parameter in model.named_parameters() if parameter.grad is not None]
+    learnt = {name.split('.')[1] if name.startswith('sam') else name for name in names}
     assert learnt == {'mask_decoder', 'task_embedding'}
     assert model.task_embedding.grad.abs().sum() > 0
     assert model.logits(torch.rand(2, 3, 64, 64)).shape == (2, 2, 16, 16)

@@ -96,7 +96,9 @@ def scene(classes=2):
 
 @pytest.mark.parametrize('mode', ['automatic', 'prompt'])
 def test_toy_sam(mode, checkpoint, tmp_path):
-    step = SAMRefine(checkpoint, TOY, tmp_path, points_per_side=2, mode=mode, min_iou=0.0, max_area=1.0, generator=EAGER)
+    step = SAMRefine(
+        checkpoint, TOY, tmp_path, points_per_side=2, mode=mode, min_iou=0.0, max_area=1.0, generator=EAGER
+    )
     data = scene()
     refined = step({**data, 'cam': data['cam'].copy()})['cam']
     assert refined.shape == (2, 48, 64) and refined.dtype == np.float32
@@ -138,7 +140,9 @@ def test_kept_masks_need_no_weights(checkpoint, tmp_path):
 
 
 def test_errors(checkpoint, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'SAMRefine needs the weights .*sam_vit_b_01ec64\.pth.*dl\.fbaipublicfiles'):
+    with pytest.raises(
+        FileNotFoundError, match=r'SAMRefine needs the weights .*sam_vit_b_01ec64\.pth.*dl\.fbaipublicfiles'
+    ):
         SAMRefine(tmp_path / 'sam_vit_b_01ec64.pth', 'vit_b', tmp_path / 'cache')
     with pytest.raises(ValueError, match=r"Expected a SAM of \['vit_b', 'vit_l', 'vit_h'\] or a dict, but got 'vit_x'"):
         build_sam('vit_x', None, 'test')

@@ -130,7 +130,9 @@ def affinity_matrix(feature: Tensor, radius: int) -> sparse.csr_array:
     return (half + half.T + sparse.identity(index.size)).tocsr()
 
 
-def random_walk(cam: np.ndarray, affinity: sparse.csr_array | np.ndarray, beta: float, num_squarings: int) -> np.ndarray:
+def random_walk(
+    cam: np.ndarray, affinity: sparse.csr_array | np.ndarray, beta: float, num_squarings: int
+) -> np.ndarray:
     """Spread maps over what has affinity.
 
     The transition matrix T is ``affinity ** beta`` with columns that sum to one; the maps are multiplied by T

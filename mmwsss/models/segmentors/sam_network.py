@@ -18,6 +18,8 @@ ARCHS: dict[str, dict[str, Any]] = {
     'vit_l': {'embed_dim': 1024, 'depth': 24, 'num_heads': 16, 'global_attn_indexes': (5, 11, 17, 23)},
     'vit_h': {'embed_dim': 1280, 'depth': 32, 'num_heads': 16, 'global_attn_indexes': (7, 15, 23, 31)},
 }
+
+
 def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, needed_by: str) -> torch.nn.Module:
     """A SAM with its weights, in eval mode on the CPU.
 
@@ -40,7 +42,7 @@ def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, need
     known = inspect.signature(modeling.ImageEncoderViT).parameters
     unknown = [name for name in encoder if name not in known]
     if unknown:
-        raise ValueError(f'Expected arguments of SAM\'s image encoder, but got {unknown}.')
+        raise ValueError(f"Expected arguments of SAM's image encoder, but got {unknown}.")
     sam = modeling.Sam(
         image_encoder=modeling.ImageEncoderViT(
             img_size=size,

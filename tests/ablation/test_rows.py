@@ -1,0 +1,220 @@
+"""The 80 rows: their figures, and that each of them builds and runs."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SMALL, TOY_SAM, toy_variables, write_toy
+from mmengine.registry import MODELS, init_default_scope
+
+from mmwsss.ablation import ROWS, select_rows
+from mmwsss.ablation.scales import Scale
+from mmwsss.apis import make_pseudo, train
+from mmwsss.registry import TASK_UTILS
+from mmwsss.utils.config import config_variables, find_config, load_config
+
+CONFIGS = sorted({row.config for row in ROWS})
+PSEUDO = sorted({row.pseudo for row in ROWS if row.pseudo})
+REPORTED = {
+    '4.1': [26.10, 21.29, 13.18, 47.37, 47.99, None],
+    '4.2': [68.27, 54.68, 52.93],
+    '4.3': [15.02, 24.28, 33.56, 47.37, 52.93],
+    '4.4a': [37.42, 38.49, 34.00, 43.20, None, 43.27, 46.91, 37.81, 38.51, 53.92],
+    '4.4b': [46.25, 47.37, 45.27, 49.16, 51.00, None, 52.52, 52.93, 57.15],
+    '4.5a': [45.27, 40.82, 35.34],
+    '4.5b': [46.91, 45.99, 45.11, 46.90],
+    '4.6': [40.17, 46.25, 45.73, 42.60, 47.37],
+    '4.7': [47.37, 38.39, 33.74, 43.70, 46.85, 45.93, 18.51, 0.27, 45.11, 42.75],
+    '4.8': [47.37, 45.93, 42.75, 38.49],
+    '4.9': [47.37, 33.87, 48.19, 43.70, 44.65],
+    '4.10': [38.55, 43.81, 45.04, 47.37, 46.62, 41.90],
+    '4.11a': [50.50, 51.03],
+    '4.11b': [41.03, 35.97, 51.03],
+    '4.11c': [33.47, 52.51, 52.52, 50.91, 48.85],
+}
+
+
+def test_eighty_rows_with_the_published_figures():
+    assert len(ROWS) == 80 and len({row.row for row in ROWS}) == 80
+    assert {table: [row.reported for row in ROWS if row.table == table] for table in REPORTED} == REPORTED
+    assert Counter(row.table for row in ROWS) == {table: len(figures) for table, figures in REPORTED.items()}
+    for row in ROWS:
+        find_config(row.config)
+        assert row.pseudo is None or find_config(row.pseudo)
+        assert row.row.startswith(row.table + '-') and row.label
+
+
+def test_one_run_has_one_figure():
+    """Rows that share training and post-processing print one figure, but for the two that the paper rounds apart."""
+    figures: dict = {}
+    for row in ROWS:
+        if row.reported is not None:
+            figures.setdefault((row.config, row.pseudo), set()).add(row.reported)
+    several = {key: values for key, values in figures.items() if len(values) > 1}
+    assert list(several.values()) == [{51.00, 51.03}]
+
+
+def test_select():
+    assert len(select_rows(['4.4'])) == 19 and len(select_rows(['4.11'])) == 10
+    assert [row.row for row in select_rows(['4.10-0.3', '4.1'])][:2] == ['4.10-0.3', '4.1-resnet50']
+    assert len(select_rows(['4.1'])) == 6  # not 4.10, not 4.11
+    assert len(select_rows(['4.7', '4.7-ts_l1_global'])) == 10
+    with pytest.raises(
+        ValueError, match=r"Expected a table of \['4\.1', .*'4\.11c'\] or the id of a row, but got '5\.1'"
+    ):
+        select_rows(['5.1'])
+
+
+def without_weights(value):
+    if isinstance(value, dict):
+        return {key: without_weights(inner) for key, inner in value.items() if key not in ('init_cfg', 'pretrained')}
+    return value
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: Path(path).stem)
+def test_training_config_builds_in_the_papers_size(path, toy):
+    cfg = load_config(path, toy_variables(toy, test=True))
+    init_default_scope(cfg.default_scope)
+    settings = without_weights(cfg.model.to_dict())
+    if 'sam_' in path:
+        settings['checkpoint'] = None
+    with torch.device('meta'):  # sizes and shapes, no numbers
+        try:
+            model = MODELS.build(settings)
+        except (RuntimeError, NotImplementedError):  # some hosts compute while they build
+            model = None
+    if model is None:
+        model = MODELS.build(settings)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 1e7
+
+
+def small_options(path, root, **more):
+    tiny = {**SMALL, 'embed_dims': 32, 'num_layers': 5, 'group_file': None, 'pixel_share': 0.5, **more}
+    variables = {**toy_variables(root, val=True, test=True), **tiny}
+    known = config_variables(path)
+    return {name: value for name, value in variables.items() if name in known}
+
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp('rows')
+    for split in ('train', 'val', 'test'):
+        write_toy(root, 40 if split == 'test' else 12, split=split)
+    return root
+
+
+@pytest.fixture(scope='session')
+def trained(data, tmp_path_factory):
+    """Checkpoints of small siblings, made once each."""
+    made: dict[str, Path] = {}
+    folder = tmp_path_factory.mktemp('trained')
+
+    def get(path, **more):
+        name = Path(path).stem
+        if name not in made:
+            cfg = load_config(path, small_options(path, data, **more))
+            train(cfg, folder / name, quiet=True)
+            made[name] = folder / name / 'epoch_1.pth'
+        return made[name]
+
+    return get
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('path', sorted({Scale('small').config(path) for path in CONFIGS}), ids=lambda p: Path(p).stem)
+def test_every_training_path_takes_its_steps(path, data, trained, toy_sam, tmp_path):
+    more = {}
+    if Path(path).name.startswith('ts_'):
+        more['teacher_checkpoint'] = str(trained('configs/r18_pcm_extra.py'))
+    options = small_options(path, data, **more)
+    if 'sam_' in path:
+        options.update({'img_size': 64, 'model.arch': TOY_SAM, 'sam_checkpoint': str(toy_sam)})
+    cfg = load_config(path, options)
+    runner = train(cfg, tmp_path, quiet=True)
+    assert runner.iter >= 1
+    losses = runner.message_hub.get_scalar('train/loss')
+    assert torch.isfinite(torch.tensor(losses.current()))
+    content = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    steps = [state['step'] for state in content['optimizer']['state'].values() if 'step' in state]
+    assert content['optimizer']['state'] and all(step >= 1 for step in steps)
+
+
+@pytest.fixture(scope='session')
+def affinity(data, trained, tmp_path_factory):
+    """A toy AffinityNet, trained on the maps of a toy student."""
+    folder = tmp_path_factory.mktemp('affinity')
+    path = 'configs/pseudo/gradcam_ms.py'
+    cfg = load_config(path, {**small_options(path, data), 'size_divisor': 8, 'scales': [1.0], 'save_cam': True})
+    make_pseudo(cfg, trained('configs/vitmini_tokens.py'), folder / 'maps')
+    path = 'configs/affinity/affinity_mini.py'
+    cfg = load_config(path, {**small_options(path, data), 'cam_root': str(folder / 'maps')})
+    train(cfg, folder / 'net', quiet=True)
+    return folder / 'net' / 'epoch_1.pth'
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('path', PSEUDO, ids=lambda path: Path(path).stem)
+def test_images_go_through_every_post_processing(path, data, trained, affinity, toy_sam, toy_clip, tmp_path):
+    layered = {'size_divisor': 8} if 'transcam' not in path else {}
+    optional = {
+        'sam_arch': TOY_SAM,
+        'sam_checkpoint': str(toy_sam),
+        'sam_cache': str(tmp_path / 'sam'),
+        'points_per_side': 2,
+        'affinity_checkpoint': str(affinity),
+        'clip_arch': 'toy-ablation',
+        'clip_checkpoint': str(toy_clip),
+    }
+    known = config_variables(path)
+    options = {**small_options(path, data), **layered}
+    options.update({name: value for name, value in optional.items() if name in known})
+    cfg = load_config(path, options)
+    cfg.pseudo.dataset = {**cfg.test_set.to_dict(), 'indices': 4}
+    models = {'transcam': 'configs/conformer_mini.py', 'pcm_ms': 'configs/r18_pcm_extra.py'}
+    checkpoint = trained(models.get(Path(path).stem, 'configs/vitmini_tokens.py'))
+    summary = make_pseudo(cfg, checkpoint, tmp_path / 'masks')
+    assert summary['ok'] == 4 and summary['failed'] == 0
+    assert summary['mask']['num_images'] >= 2
+
+
+def test_a_gradient_cam_of_the_paper_reads_what_the_table_says():
+    layers = {
+        row.row: TASK_UTILS.build(load_config(row.pseudo).pseudo.generator).target_layers
+        for row in select_rows(['4.5', '4.4a-fusion', '4.4b-fusion'])
+    }
+    assert layers['4.5a-5_4_2_1'] == (-5, -4, -2, -1) and layers['4.5a-2_1'] == layers['4.4b-fusion'] == (-2, -1)
+    assert layers['4.5b-5_4_2'] == layers['4.4a-fusion'] == (-5, -4, -2) and layers['4.5b-4_1'] == (-4, -1)
+    scales = [list(load_config(row.pseudo).pseudo.generator.scales) for row in select_rows(['4.6'])]
+    assert scales == [[0.5], [1.0], [1.5], [2.0], [0.5, 1.0, 1.5, 2.0]]
+    exponents = [load_config(row.pseudo).pseudo.refine[1].bg_exponent for row in select_rows(['4.11c'])]
+    assert exponents == [2, 12, 16, 24, 32]
+    sam = [load_config(row.pseudo).pseudo.refine[1] for row in select_rows(['4.11a', '4.11b'])]
+    assert [(step.points_per_side, step.strategy) for step in sam] == [
+        (16, 'copy'), (32, 'copy'), (32, 'and'), (32, 'or'), (32, 'copy')
+    ]  # fmt: skip
+    weights = [load_config(row.config).model.kt_loss.loss_weight for row in select_rows(['4.10'])]
+    assert weights == [0.3, 0.5, 0.8, 1.0, 1.3, 1.5]
+
+
+@pytest.mark.parametrize('scale', ['paper', 'small'])
+def test_a_row_is_what_its_label_says(scale):
+    scale = Scale(scale)
+    for row in select_rows(['4.7', '4.8', '4.9']):
+        model = load_config(scale.config(row.config)).model
+        paradigm = 'co' if 'Co-training' in row.label or 'co-training' in row.label else 'ts'
+        assert model.paradigm == paradigm, row
+        assert (model.teacher_checkpoint is None) == (paradigm == 'co')
+        loss = model.kt_loss
+        level = loss.get('level', 'global')
+        name = row.label.lower()
+        if row.table == '4.7':
+            assert loss.get('metric', 'cosine') == name.split(', ')[1] and level == name.split(', ')[2]
+        assert (model.neck is None) == ('No projection' in row.label)
+        if row.row == '4.7-ts_l2_global':
+            assert loss.normalize_l2 is False  # as in the paper's code
+    main = load_config(scale.main_row).model
+    assert main.student_map == 'patch_tokens' if 'student_map' in main else True
+    assert main.teacher.head.map_channels == 'classes_and_extra' and main.neck.out_channels == 2
+    assert main.student == load_config(scale.cfg.control).model
+    assert main.teacher == load_config(scale.cfg.teacher).model
