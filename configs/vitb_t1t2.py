@@ -8,7 +8,7 @@ train_dataloader = dict(
         ignore_keys=['image_root'],
         datasets=[
             dict(_base_.train_set, pipeline=_base_.train_pipeline),
-            dict(_base_.test_set, test_mode=False, pipeline=_base_.train_pipeline),
+            *([dict(_base_.test_set, test_mode=False, pipeline=_base_.train_pipeline)] if _base_.test_set else []),
         ],
     )
 )

@@ -23,6 +23,7 @@ LAYERS = [
     ('pseudo',),
     ('visualization',),
     ('apis',),
+    ('ablation',),
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -67,8 +68,8 @@ def test_no_literal_ignore_label():
 def test_import_without_optional_packages():
     code = (
         'import sys\n'
-        'for name in ("segment_anything", "pydensecrf", "clip"): sys.modules[name] = None\n'
-        'import mmwsss, mmwsss.refine, mmwsss.apis\n'
+        'for name in ("segment_anything", "pydensecrf", "open_clip", "pycocotools"): sys.modules[name] = None\n'
+        'import mmwsss, mmwsss.refine, mmwsss.apis, mmwsss.ablation.runner\n'
         'from mmwsss.refine import CRFRefine\n'
         'try:\n    CRFRefine()\n'
         'except ImportError as error:\n    print("MESSAGE", error)\n'
@@ -105,7 +106,7 @@ def test_plain_nms_empty():
     assert plain_nms(torch.zeros(0, 4), torch.zeros(0), 0.5).shape == (0,)
 
 
-@pytest.mark.parametrize('tool', ['train', 'test', 'make_pseudo', 'pipeline', 'evaluate_cam'])
+@pytest.mark.parametrize('tool', ['train', 'test', 'make_pseudo', 'pipeline', 'evaluate_cam', 'ablate', 'lr_range'])
 def test_console_command_help_from_any_folder(tool, tmp_path):
     command = [
         sys.executable,

@@ -184,7 +184,7 @@ ROWS: tuple[Row, ...] = (
          "Numerically Table 4.7's spatial cosine: taken as the same run."),
         ('logits', 'Logits', _train('ts_vitb_r50_kl_logits'), 'gradcam_ms', 44.65,
          'With one logit the softmax KL is identically zero with zero gradient: this is the ViT without a teacher, '
-         'against which Table 4.1 prints 13.18. Unpublished code, or seed and protocol, explain most of the claimed gain.'),
+         'against which Table 4.1 prints 13.18. Unpublished code, or seed and protocol, explain most of the gain.'),
     ),
     *_table(
         '4.10',

@@ -1,4 +1,4 @@
-"""The 80 rows: their figures, and that each of them builds and runs."""
+"""The 80 rows: their figures, and that each of them runs (``test_configs`` builds them all in the paper's size)."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SMALL, TOY_SAM, toy_variables, write_toy
-from mmengine.registry import MODELS, init_default_scope
 
 from mmwsss.ablation import ROWS, select_rows
 from mmwsss.ablation.scales import Scale
@@ -64,29 +63,6 @@ def test_select():
         ValueError, match=r"Expected a table of \['4\.1', .*'4\.11c'\] or the id of a row, but got '5\.1'"
     ):
         select_rows(['5.1'])
-
-
-def without_weights(value):
-    if isinstance(value, dict):
-        return {key: without_weights(inner) for key, inner in value.items() if key not in ('init_cfg', 'pretrained')}
-    return value
-
-
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: Path(path).stem)
-def test_training_config_builds_in_the_papers_size(path, toy):
-    cfg = load_config(path, toy_variables(toy, test=True))
-    init_default_scope(cfg.default_scope)
-    settings = without_weights(cfg.model.to_dict())
-    if 'sam_' in path:
-        settings['checkpoint'] = None
-    with torch.device('meta'):  # sizes and shapes, no numbers
-        try:
-            model = MODELS.build(settings)
-        except (RuntimeError, NotImplementedError):  # some hosts compute while they build
-            model = None
-    if model is None:
-        model = MODELS.build(settings)
-    assert sum(parameter.numel() for parameter in model.parameters()) > 1e7
 
 
 def small_options(path, root, **more):
