@@ -54,7 +54,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
             if truth is None:
                 raise ValueError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
             context = _mask(item.info, 'context_map', 'context_path')
-            figures.update(fusion({'layer_cams': item.layer_cams})['cam'], truth, context)
+            figures.update(fusion({'layer_cams': item.layer_cams})['cam'], truth, context, item.img)
             progress.update()
     return figures
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.evaluation.figures import all_foreground_counts, class_iou, segmentation_figures
+from mmwsss.refine.dark_channel import dark_channel_ratio
 
 THRESHOLDS = np.arange(101) / 100
 """The paper's 101 thresholds."""
@@ -49,14 +50,18 @@ class CamFigures:
         self.classes = tuple(classes)
         self._counts: list[np.ndarray] = []  # an image: (101, 3, K + 1)
         self._co_occurrence: list[float] = []
+        self._dark_channel: list[float] = []
 
-    def update(self, cam: np.ndarray, truth: np.ndarray, context: np.ndarray | None = None) -> None:
+    def update(
+        self, cam: np.ndarray, truth: np.ndarray, context: np.ndarray | None = None, img: np.ndarray | None = None
+    ) -> None:
         """Add one image.
 
         Args:
             cam: float (K, H, W) in [0, 1]; zero for classes that are not in the image.
             truth: integer (H, W), 0 background, k + 1 class k.
             context: (H, W), non-zero on the confounder.
+            img: uint8 (H, W, 3), for the dark-channel diagnostic.
 
         Raises:
             ValueError: If the sizes or the number of classes differ.
@@ -64,11 +69,15 @@ class CamFigures:
         if cam.shape != (len(self.classes), *truth.shape):
             raise ValueError(f'Expected maps (K, H, W) = {(len(self.classes), *truth.shape)}, but got {cam.shape}.')
         self._counts.append(self._threshold_counts(cam, truth))
-        if context is not None:
-            for index in np.unique(truth):
-                if index not in (0, IGNORE_LABEL):
-                    value = co_occurrence(cam[index - 1], context)
-                    self._co_occurrence += [] if value is None else [value]
+        for index in np.unique(truth):
+            if index in (0, IGNORE_LABEL):
+                continue
+            if context is not None:
+                value = co_occurrence(cam[index - 1], context)
+                self._co_occurrence += [] if value is None else [value]
+            if img is not None:
+                value = dark_channel_ratio(cam[index - 1], img)
+                self._dark_channel += [] if value is None else [value]
 
     def _threshold_counts(self, cam: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Counts at every threshold from one histogram: a pixel is foreground while its best score is above it."""
@@ -127,7 +136,8 @@ class CamFigures:
         Returns:
             dict: figures at ``threshold``; ``oracle`` with ``threshold``, ``iou_dataset`` (best threshold of the set)
             and ``iou_image`` (best threshold of each image), both chosen on this ground truth; ``co_occurrence`` where
-            there were context masks; ``floor_all_foreground`` for one class.
+            there were context masks; ``dark_channel_ratio`` where there were images (above 1: the maps prefer what
+            looks hazy); ``floor_all_foreground`` for one class.
         """
         figures = {'threshold': threshold, **self.at(threshold)}
         best = self.best_threshold()
@@ -140,6 +150,8 @@ class CamFigures:
         }
         if self._co_occurrence:
             figures['co_occurrence'] = float(np.mean(self._co_occurrence))
+        if self._dark_channel:
+            figures['dark_channel_ratio'] = float(np.mean(self._dark_channel))
         if len(self.classes) == 1:
             floor = segmentation_figures([all_foreground_counts(counts[0]) for counts in self._counts], self.classes)
             figures['floor_all_foreground'] = {key: floor[key] for key in ('iou_image', 'iou_dataset', 'miou')}

@@ -140,3 +140,16 @@ def test_floor_and_co_occurrence():
         co_occurrence(np.ones((4, 4)), context)
     with pytest.raises(ValueError, match=r'\(1, 4, 5\), but got \(2, 4, 5\)'):
         collected.update(np.zeros((2, 4, 5)), truth)
+
+
+def test_dark_channel_of_maps():
+    img = np.full((20, 20, 3), (200, 20, 20), np.uint8)
+    img[:, 10:] = 200
+    truth = np.zeros((20, 20), np.uint8)
+    truth[:, 10:] = 1
+    figures = CamFigures(['smoke'])
+    figures.update((np.arange(20) >= 16)[None, None].repeat(20, 1).astype(np.float32), truth, img=img)
+    assert figures.compute(0.3)['dark_channel_ratio'] > 1.5
+    without = CamFigures(['smoke'])
+    without.update(np.ones((1, 20, 20), np.float32), truth)
+    assert 'dark_channel_ratio' not in without.compute(0.3)

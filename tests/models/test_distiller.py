@@ -191,3 +191,41 @@ def test_errors(config, tmp_path):
     inputs, samples = batch()
     with pytest.raises(ValueError, match='FeatureProjectionNeck'):
         build(wide).loss(inputs, samples)
+
+
+COMBINATIONS = [
+    ('cosine', 'global'), ('l1', 'global'), ('l2', 'global'), ('mse', 'global'), ('cosine', 'spatial'),
+    ('cosine', 'channel'), ('cosine', 'spatial_map'), ('l1', 'spatial_map'), ('cosine', 'inner'), ('l1', 'logits'),
+    ('bernoulli_kl', 'logits'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('paradigm', ['ts', 'co'])
+@pytest.mark.parametrize(('metric', 'level'), COMBINATIONS)
+def test_every_loss_teaches_in_both_paradigms(metric, level, paradigm, config):
+    """The transfer loss alone reaches the student, and the teacher in co-training only."""
+    settings_of = settings(extra=True)
+    kt_loss = {'type': 'mmwsss.KnowledgeTransferLoss', 'metric': metric, 'level': level}
+    model = MODELS.build(copy.deepcopy({**settings_of, 'paradigm': paradigm, 'kt_loss': kt_loss})).train()
+    for parameter in model.parameters():  # away from zeros
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    inputs, samples = batch()
+    losses = model.loss(inputs, samples)
+    losses['loss_kt'].backward()
+    assert torch.isfinite(losses['loss_kt']) and losses['loss_kt'] > 0
+    student = model.student.backbone.patch_embed.projection.weight.grad
+    assert student is not None and student.abs().sum() > 0
+    taught = [parameter.grad for parameter in model.teacher.backbone.parameters() if parameter.grad is not None]
+    assert bool(taught) == (paradigm == 'co')
+    assert (model.neck.proj.weight.grad is None) == (level == 'logits')
+
+
+def test_without_projection():
+    """All pairs of channels need no neck; other levels name it."""
+    config = {**settings(extra=True), 'paradigm': 'co', 'neck': None}
+    kt_loss = {'type': 'mmwsss.KnowledgeTransferLoss', 'level': 'channel'}
+    model = MODELS.build(copy.deepcopy({**config, 'kt_loss': kt_loss})).train()
+    assert torch.isfinite(model.loss(*batch())['loss_kt'])
+    model = MODELS.build(copy.deepcopy(config)).train()
+    with pytest.raises(ValueError, match='FeatureProjectionNeck'):
+        model.loss(*batch())

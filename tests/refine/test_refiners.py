@@ -38,6 +38,49 @@ def test_crf_equals_direct_calls(exponent):
     assert np.allclose(refined[0], expected[1], atol=1e-5)
 
 
+def plain_crf(img, probabilities, iters, gaussian, bilateral):
+    """Mean field with every pair of pixels and exact Gaussian kernels, symmetrically normalised."""
+    labels, height, width = probabilities.shape
+    place = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing='ij'), -1).reshape(-1, 2).astype(float)
+    colour = img.reshape(-1, 3).astype(float)
+
+    def kernel(feature):
+        similar = np.exp(-((feature[:, None] - feature[None]) ** 2).sum(-1) / 2)
+        scale = 1 / np.sqrt(similar.sum(1))
+        return similar * scale[:, None] * scale[None]
+
+    def softmax(values):
+        values = np.exp(values - values.max(0))
+        return values / values.sum(0)
+
+    smoothness = gaussian['compat'] * kernel(place / gaussian['sxy'])
+    appearance = bilateral['compat'] * kernel(
+        np.concatenate([place / bilateral['sxy'], colour / bilateral['srgb']], axis=1)
+    )
+    log_unary = np.log(np.clip(probabilities, 1e-5, 1)).reshape(labels, -1)
+    posterior = softmax(log_unary)
+    for _ in range(iters):
+        posterior = softmax(log_unary + posterior @ (smoothness + appearance))
+    return posterior.reshape(probabilities.shape)
+
+
+@pytest.mark.parametrize('preset', ['paper', 'supervised', 'voc'])
+@pytest.mark.parametrize('exponent', [1.0, 2.0, 16.0])
+def test_crf_equals_a_slow_plain_one(preset, exponent):
+    """pydensecrf's lattice approximates the kernels: labels agree, posteriors nearly."""
+    for seed in range(3):
+        data = scene(classes=2, seed=seed)
+        img = 40 + data['img'][..., ::-1] // 16 * (data['img'][..., ::-1] < 100)  # noise of a photograph
+        img[6:18, 8:22] = 200
+        probabilities = cam_to_probabilities(data['cam'], exponent)
+        step = CRFRefine(preset, bg_exponent=exponent)
+        posterior = step.posterior(np.ascontiguousarray(img), probabilities)
+        expected = plain_crf(img, probabilities, step.num_iters, step.gaussian, step.bilateral)
+        assert (posterior.argmax(0) == expected.argmax(0)).mean() > 0.98
+        assert np.abs(posterior - expected).mean() < 0.03
+        assert (posterior.argmax(0) == probabilities.argmax(0)).mean() < 1  # it did something
+
+
 @pytest.mark.parametrize('k', [2, 16, 48])
 def test_crf_golden(golden, k):
     data = {'img': golden['crf/image_rgb'][..., ::-1], 'cam': golden['crf/cam'][None], 'gt_label': [0]}
