@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.datasets.metainfo import png_palette
+from mmwsss.datasets.photo_split import split_of
 from mmwsss.datasets.pictures import SUFFIXES, read_picture
 from mmwsss.utils.files import atomic_write, write_json
 from mmwsss.utils.progress import Progress
@@ -74,13 +75,6 @@ def _read_groups(path: str | Path | None) -> dict[str, str]:
     if not rows or rows[0] != ['photo', 'group'] or any(len(row) != 2 for row in rows):
         raise ValueError(f'Expected the columns photo,group in {path}.')
     return dict(rows[1:])
-
-
-def _split_of(group: str, seed: int, val: float, test: float) -> str:
-    """Splits by the group's hash: the same whatever else is in the set, and for copies of a photo under one name."""
-    digest = hashlib.sha256(f'{seed}/{group}'.encode()).digest()
-    place = int.from_bytes(digest[:8], 'big') / 2**64
-    return 'test' if place < test else 'val' if place < test + val else 'train'
 
 
 def _windows(height: int, width: int, side: int) -> np.ndarray:
@@ -172,7 +166,7 @@ def convert_smoke5k(
     provenance = [('id', 'label', 'split', 'photo', 'group', 'y', 'x', 'side')]
     with Progress(len(photos), 'photos') as progress:
         for photo in photos:
-            split = _split_of(photo.group, seed, val, test)
+            split = split_of(photo.group, {'test': test, 'val': val, 'train': 1 - val - test}, seed)
             img = read_picture(photo.img)
             mask = read_picture(photo.mask).max(2) > 127
             if mask.shape != img.shape[:2]:

@@ -64,12 +64,31 @@ def _patch_layer(backbone: nn.Module) -> nn.Module | None:
     return getattr(backbone, 'patch_embed', None) or getattr(backbone, 'trans_patch_conv', None)
 
 
-def _grid_of(output: Any) -> tuple[int, int]:
-    """Rows and columns of patches, from what a patch layer gives: a map, or tokens and their grid."""
-    return tuple(output.shape[2:] if isinstance(output, Tensor) else output[1])
+class _Tap:
+    """Hooks that are gone when the block ends, however it ends."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+        self.grid: tuple[int, int] = (0, 0)
+        """Rows and columns of a transformer's patches, after a forward pass."""
+
+    def _hook(self, layer: nn.Module | None, hook: Any) -> None:
+        if layer is not None:
+            self._handles.append(layer.register_forward_hook(hook))
+
+    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
+        """A patch layer gives a map, or tokens and their grid."""
+        self.grid = tuple(output.shape[2:] if isinstance(output, Tensor) else output[1])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
 
 
-class LayerTap:
+class LayerTap(_Tap):
     """Keep the outputs of some layers, with gradients from the first of them upwards and none below.
 
     ::
@@ -79,35 +98,28 @@ class LayerTap:
             maps = tap.maps()
             gradients = tap.gradients(logits[:, k].sum())
 
-    The hooks are gone when the block ends, however it ends.
-
     Args:
         model: The network.
         layers: Modules of it, from :func:`target_layers`.
     """
 
     def __init__(self, model: nn.Module, layers: Sequence[nn.Module]) -> None:
+        super().__init__()
         self._model, self._layers = model, list(layers)
         self._activations: dict[int, Tensor] = {}
-        self._handles: list[Any] = []
-        self._grid: tuple[int, int] | None = None
 
     def __enter__(self) -> LayerTap:
         self._grad_mode = torch.no_grad()
         self._grad_mode.__enter__()
         for index, layer in enumerate(self._layers):
-            self._handles.append(layer.register_forward_hook(self._keep(index)))
-        patches = _patch_layer(self._model.backbone)
-        if patches is not None:
-            self._handles.append(patches.register_forward_hook(self._keep_grid))
+            self._hook(layer, self._keep(index))
+        self._hook(_patch_layer(self._model.backbone), self._keep_grid)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        super().__exit__(kind, error, trace)
         self._activations.clear()
         self._grad_mode.__exit__(kind, error, trace)
 
@@ -121,13 +133,10 @@ class LayerTap:
 
         return hook
 
-    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
-        self._grid = _grid_of(output)
-
     def _to_map(self, value: Tensor) -> Tensor:
         if value.ndim == 4:
             return value
-        height, width = self._grid
+        height, width = self.grid
         tokens = value[:, value.shape[1] - height * width :]  # class tokens stand first
         return tokens.transpose(1, 2).reshape(value.shape[0], value.shape[2], height, width)
 
@@ -144,7 +153,7 @@ class LayerTap:
         return [self._to_map(grad) for grad in torch.autograd.grad(score, values, retain_graph=True)]
 
 
-class AttentionTap:
+class AttentionTap(_Tap):
     """Keep the attention of every transformer block of a ViT or Conformer, without changing its computation.
 
     Fused attention never shows its matrix; here it is computed once more from the same queries and keys. With gradients
@@ -169,28 +178,21 @@ class AttentionTap:
             raise ValueError(
                 f'Expected a backbone with attention (ViT or Conformer), but got {type(model.backbone).__name__}.'
             )
+        super().__init__()
         self._patches = _patch_layer(model.backbone)
         self._kept: dict[int, Tensor] = {}
-        self._handles: list[Any] = []
-        self.grid: tuple[int, int] = (0, 0)
-        """Rows and columns of the patches, after a forward pass."""
 
     def __enter__(self) -> AttentionTap:
-        self._handles.append(self._patches.register_forward_hook(self._keep_grid))
+        self._hook(self._patches, self._keep_grid)
         for index, block in enumerate(self._blocks):
-            self._handles.append(block.attn.qkv.register_forward_hook(self._keep(index, block.attn)))
+            self._hook(block.attn.qkv, self._keep(index, block.attn))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        super().__exit__(kind, error, trace)
         self._kept.clear()
-
-    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
-        self.grid = _grid_of(output)
 
     def _keep(self, index: int, attention: nn.Module) -> Any:
         def hook(_module: nn.Module, _args: tuple, output: Tensor) -> None:
