@@ -4,6 +4,7 @@ teacher = 'configs/r50_pcm.py'
 control = 'configs/vitb.py'
 pretrain = None
 train_variables = dict()
+layers = dict()  # block of a table -> block that takes its place
 segmentor_variables = dict()
 pseudo_variables = dict()
 affinity = 'configs/affinity/affinity_r50.py'

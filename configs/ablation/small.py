@@ -19,6 +19,7 @@ teacher = 'configs/r18_pcm_extra.py'
 control = 'configs/vitmini_tokens.py'
 pretrain = dict(config='configs/pipelines/pretrain.py')
 train_variables = dict(img_size=96, epochs=3, num_workers=0, lr=1e-3)
+layers = {-5: -4, -4: -3}  # the small ViT has four blocks, not twelve
 segmentor_variables = dict(img_size=96, num_workers=0)
 pseudo_variables = dict(img_size=96, size_divisor=8, batch_size=32)
 affinity = 'configs/affinity/affinity_mini.py'

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.ablation.affinity import train_affinity_for
 from mmwsss.ablation.rows import Row
 from mmwsss.ablation.scales import Scale
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
@@ -190,8 +191,7 @@ class AblationRunner:
         cfg = load_config(pseudo, self.scale.pseudo_variables(pseudo, self.data))
         if not cfg.test_set or not cfg.test_masks:
             raise ValueError('Expected a test set with masks to evaluate on, but the data has none.')
-        from mmwsss.ablation.affinity import train_affinity_for  # not needed by most rows
-
+        cfg.pseudo.generator.target_layers = self.scale.target_layers(cfg.pseudo.generator.target_layers)
         train_affinity_for(self, cfg, config, pseudo, seed)
         kinds = [step['type'].removeprefix('mmwsss.') for step in cfg.pseudo.refine]
         if not set(kinds) <= {'LayerFusion', 'ThresholdMask'}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class Scale:
     def pseudo_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the scale's and of ``more`` that a pseudo config has."""
         return self._known(path, {**self.cfg.pseudo_variables.to_dict(), **more})
+
+    def target_layers(self, layers: Sequence[int | str]) -> list[int | str]:
+        """The blocks that take the place of a table's."""
+        return [self.cfg.layers.get(layer, layer) for layer in layers]
 
     @staticmethod
     def _known(path: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,6 +130,11 @@ def test_generated_scenes_are_data(tmp_path, monkeypatch):
     assert (Path(variables['dataset_root']) / variables['test_ann']).is_file()
 
 
+def test_blocks_of_the_small_student():
+    assert Scale('small').target_layers([-5, -4, -2, -1, 'backbone']) == [-4, -3, -2, -1, 'backbone']
+    assert Scale('paper').target_layers([-5, -1]) == [-5, -1]
+
+
 def test_every_row_has_a_small_sibling():
     scale = Scale('small')
     names = {Path(scale.config(row.config)).stem for row in ROWS}
