@@ -43,9 +43,9 @@ class CAMGenerator:
 
     Args:
         method: ``'gradcam'``, ``'gradcampp'``, ``'layercam'`` and ``'scorecam'`` on any classifier; ``'rollout'`` on
-            any with attention; ``'cam'``, the maps of a :class:`~mmwsss.models.heads.PooledHead`; ``'pcm'``, those of a
-            :class:`~mmwsss.models.heads.PCMHead`; ``'transcam'``, those of a
-            :class:`~mmwsss.models.heads.TransCAMHead`. See :mod:`mmwsss.cam.methods`.
+            any with attention; ``'acr'`` and ``'acr_unrefined'`` on a ViT; ``'cam'``, the maps of a
+            :class:`~mmwsss.models.heads.PooledHead`; ``'pcm'``, those of a :class:`~mmwsss.models.heads.PCMHead`;
+            ``'transcam'``, those of a :class:`~mmwsss.models.heads.TransCAMHead`. See :mod:`mmwsss.cam.methods`.
         target_layers: Layers of the first four, counted from the end or by name; see
             :func:`~mmwsss.cam.layer_tap.target_layers`.
         scales: Factors on the input size (the paper: 0.5, 1, 1.5, 2).

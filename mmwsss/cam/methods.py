@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmwsss.cam.functional import (
@@ -22,7 +21,8 @@ from mmwsss.cam.functional import (
     scale_min_max,
     spread_by_attention,
 )
-from mmwsss.cam.layer_tap import AttentionTap, LayerTap, target_layers
+from mmwsss.cam.layer_tap import LayerTap, target_layers
+from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads import PCMHead, PooledHead, TransCAMHead
 
@@ -92,10 +92,11 @@ def rollout_maps(
     classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """Attention rollout from the class token to the patches; the same map for every class."""
-    with AttentionTap(classifier) as tap:
-        logits = classifier(inputs).float()
-        joint = attention_rollout(tap.attentions())
-    cam = joint[:, 0, 1:].reshape(-1, 1, 1, *tap.grid)
+    with explicit_attention(classifier.backbone) as attentions:
+        feats = classifier.extract_feat(inputs)
+    logits = classifier.head(feats).float()
+    joint = attention_rollout([mean.float() for mean in attentions.means])
+    cam = joint[:, 0, 1:].reshape(-1, 1, 1, *_grid(feats, joint))
     return cam.expand(-1, 1, logits.shape[1], -1, -1), logits
 
 
@@ -104,12 +105,49 @@ def transcam_maps(
     classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """TransCAM: the convolution branch's class maps, spread by the transformer branch's attention."""
-    with AttentionTap(classifier) as tap:
+    with explicit_attention(classifier.backbone) as attentions:
         feats = classifier.extract_feat(inputs)
-        attentions = tap.attentions()
-    class_maps = classifier.head.class_maps(feats).float()
-    class_maps = F.interpolate(class_maps, size=tap.grid, mode='bilinear', align_corners=False)
-    return spread_by_attention(class_maps.relu(), attentions)[:, None], classifier.head(feats).float()
+    means = [mean.float() for mean in attentions.means]
+    _grid(feats, means[0])
+    class_maps = classifier.head.class_maps(feats).float().relu()
+    return spread_by_attention(class_maps, means)[:, None], classifier.head(feats).float()
+
+
+def attention_gradient_maps(
+    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str], refine: bool
+) -> tuple[Tensor, Tensor]:
+    r"""ACR's class-wise localisation (Sun et al., ICCVW 2023): the gradient of a logit with respect to attention.
+
+    .. math:: M = \mathrm{ReLU}\Big(\sum_{l \in \text{last two}} \frac{1}{H} \sum_h
+        \mathrm{ReLU}\Big(\frac{\partial y}{\partial A^{lh}}\Big)\Big)_{\text{class token}, \text{patches}}
+
+    ``refine`` multiplies the map once by the sum over all blocks of the patches' attention. All classes come from one
+    forward pass, and nothing below the last two blocks is differentiated.
+    """
+    first = max(len(transformer_blocks(classifier.backbone)) - 2, 0)
+    with torch.no_grad(), explicit_attention(classifier.backbone, heads_from=first) as attentions:
+        feats = classifier.extract_feat(inputs)
+        logits = classifier.head(feats).float()
+        heads = [attentions.heads[number] for number in sorted(attentions.heads)]
+        grid = _grid(feats, attentions.means[0])
+        maps = inputs.new_zeros((*logits.shape, *grid), dtype=torch.float32)
+        for index in wanted.any(0).nonzero().flatten().tolist():
+            gradients = torch.autograd.grad(logits[:, index].sum(), heads, retain_graph=True)
+            rows = sum(gradient.float().relu().mean(1)[:, 0, 1:] for gradient in gradients)
+            maps[:, index] = rows.relu().view(-1, *grid)
+    if refine:
+        maps = spread_by_attention(maps, [mean.detach().float() for mean in attentions.means])
+    return maps[:, None], logits.detach()
+
+
+def _grid(feats: tuple, attention: Tensor) -> tuple[int, int]:
+    """Rows and columns of the patches, from a backbone's last [map, class token]."""
+    grid = tuple(feats[-1][0].shape[2:])
+    if grid[0] * grid[1] != attention.shape[-1] - 1:
+        raise ValueError(
+            f'Expected a feature map on the grid of the {attention.shape[-1] - 1} patches, but got one of {grid}.'
+        )
+    return grid
 
 
 METHODS: dict[str, Method] = {
@@ -121,6 +159,8 @@ METHODS: dict[str, Method] = {
     'cam': head_maps,
     'pcm': head_maps,
     'transcam': transcam_maps,
+    'acr': partial(attention_gradient_maps, refine=True),
+    'acr_unrefined': partial(attention_gradient_maps, refine=False),
 }
 """Every kind by its name."""
 

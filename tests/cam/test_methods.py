@@ -17,8 +17,8 @@ from mmwsss.cam.functional import (
     scale_min_max,
     spread_by_attention,
 )
-from mmwsss.cam.layer_tap import AttentionTap
 from mmwsss.cam.methods import METHODS
+from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
 
 
 def conformer(classes=3):
@@ -85,28 +85,85 @@ def test_rules_by_loops():
 
 
 @pytest.mark.parametrize('config', [vit, conformer], ids=lambda f: f.__name__)
-def test_attention_is_that_of_the_network(config):
-    """Softmax of the same queries and keys times the values gives what the block's own attention gives."""
+def test_explicit_attention_equals_the_fused_one(config):
     model, x = build(config()), inputs((64, 96))
-    seen = []
-    taps = AttentionTap(model)
-    block = taps._blocks[-1]
-    handles = [
-        block.attn.qkv.register_forward_hook(lambda m, i, o: seen.append(o)),
-        block.attn.proj.register_forward_hook(lambda m, i, o: seen.append(i[0])),
-    ]
-    with taps as tap, torch.no_grad():
-        model(x)
-        attention, grid = tap.attentions()[-1], tap.grid
-    for handle in handles:
-        handle.remove()
-    assert attention.shape == (3, 1 + grid[0] * grid[1], 1 + grid[0] * grid[1])
-    qkv, out = seen
-    q, k, v = qkv.view(3, -1, 3, 2, 8).permute(2, 0, 3, 1, 4)
-    heads = (q @ k.transpose(2, 3) / 8**0.5).softmax(-1)
-    assert torch.allclose((heads @ v).transpose(1, 2).flatten(2), out, atol=1e-5)
-    assert torch.allclose(heads.mean(1), attention, atol=1e-5)
-    assert not any(m._forward_hooks for m in model.modules())
+    fused = model(x)
+    outputs = []
+    blocks = transformer_blocks(model.backbone)
+    handle = blocks[-1].attn.qkv.register_forward_hook(lambda m, i, o: outputs.append(o))
+    with explicit_attention(model.backbone) as attentions:
+        shown = model(x)
+    handle.remove()
+    assert torch.allclose(fused, shown, atol=1e-5)
+    assert len(attentions.means) == len(blocks) == 3 and not attentions.heads
+    q, k, _ = outputs[0].view(3, -1, 3, 2, 8).permute(2, 0, 3, 1, 4)
+    assert torch.allclose((q @ k.transpose(2, 3) / 8**0.5).softmax(-1).mean(1), attentions.means[-1], atol=1e-6)
+    assert torch.equal(model(x), fused)  # fused again
+    gradient = torch.autograd.grad(fused.sum(), next(model.head.parameters()))[0]
+    with explicit_attention(model.backbone):
+        again = torch.autograd.grad(model(x).sum(), next(model.head.parameters()))[0]
+    assert torch.allclose(gradient, again, atol=1e-5)
+
+
+def test_fused_attention_is_back_after_an_error():
+    model = build(vit())
+    before = [block.attn.scaled_dot_product_attention for block in model.backbone.layers]
+    with pytest.raises(RuntimeError, match='inside'), explicit_attention(model.backbone):
+        raise RuntimeError('inside')
+    assert [block.attn.scaled_dot_product_attention for block in model.backbone.layers] == before
+    assert torch.is_grad_enabled()
+
+
+def plain_attention_gradient(model, x, k, refine):
+    """Autograd through the whole network with attention written out in the blocks."""
+    backbone, kept = model.backbone, []
+    tokens, _ = backbone.patch_embed(x)
+    tokens = torch.cat([backbone.cls_token.expand(len(x), -1, -1), tokens], 1)
+    tokens = tokens + backbone.resize_pos_embed(
+        backbone.pos_embed, backbone.patch_resolution, (x.shape[2] // 8, x.shape[3] // 8), 'bicubic', 1
+    )
+    for block in backbone.layers:
+        q, key, v = block.attn.qkv(block.ln1(tokens)).view(len(x), -1, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        attention = (q @ key.transpose(2, 3) / 8**0.5).softmax(-1)
+        kept.append(attention)
+        tokens = tokens + block.attn.proj((attention @ v).transpose(1, 2).flatten(2))
+        tokens = block.ffn(block.ln2(tokens), identity=tokens)
+    logit = model.head.fc(backbone.ln1(tokens)[:, 0])[:, k].sum()
+    gradients = torch.autograd.grad(logit, kept[-2:])
+    row = sum(g.clamp(min=0).mean(1)[:, 0, 1:] for g in gradients)
+    if refine:
+        row = torch.einsum('bij,bj->bi', sum(a.mean(1)[:, 1:, 1:] for a in kept), row)
+    return row.view(len(x), x.shape[2] // 8, x.shape[3] // 8).detach()
+
+
+@pytest.mark.parametrize('method', ['acr', 'acr_unrefined'])
+def test_acr_localisation_equals_plain_autograd(method):
+    model, x = build(vit()), inputs((32, 48))
+    everything = torch.ones(3, 3, dtype=torch.bool)
+    maps, logits = METHODS[method](model, x, everything, ())
+    for k in range(3):
+        assert torch.allclose(
+            maps[:, 0, k], plain_attention_gradient(model, x, k, method == 'acr'), rtol=1e-3, atol=1e-7
+        )
+    assert torch.allclose(logits, model(x), atol=1e-5)
+    for k in range(3):  # one class at a time
+        alone = torch.zeros(3, 3, dtype=torch.bool)
+        alone[:, k] = True
+        assert torch.allclose(METHODS[method](model, x, alone, ())[0][:, 0, k], maps[:, 0, k], atol=1e-6)
+    assert torch.is_grad_enabled() and all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('method', ['gradcam', 'layercam', 'gradcampp', 'scorecam', 'acr'])
+def test_all_classes_of_a_batch_equal_one_class_at_a_time(method):
+    model, x = build(vit()), inputs()
+    together = CAMGenerator(method, classes='all', size_divisor=8)(model, x)
+    for k in range(3):
+        for image in range(3):
+            label = torch.zeros(1, 3, dtype=torch.bool)
+            label[0, k] = True
+            alone = CAMGenerator(method, size_divisor=8)(model, x[image : image + 1], label)
+            assert torch.allclose(alone.raw_max[0, 0, k], together.raw_max[image, 0, k], atol=1e-5)
+            assert torch.allclose(alone.layer_cams[0, 0, k], together.layer_cams[image, 0, k], atol=1e-4)
 
 
 def test_rollout_by_hand():
@@ -122,11 +179,10 @@ def test_rollout_by_hand():
 def test_transcam_by_hand():
     model, x = build(conformer()), inputs((64, 96))
     cams = CAMGenerator('transcam', classes='all')(model, x)
-    with AttentionTap(model) as tap, torch.no_grad():
-        feats = model.extract_feat(x)
-        attentions, grid = tap.attentions(), tap.grid
-        class_maps = model.head.class_maps(feats)
-        assert class_maps.shape[2:] == grid == (4, 6)  # the last stride is left out
+    with explicit_attention(model.backbone) as kept, torch.no_grad():
+        class_maps = model.head.class_maps(model.extract_feat(x))
+    attentions = kept.means
+    assert class_maps.shape[2:] == (4, 6)  # the last stride is left out
     expected = torch.zeros(3, 3, 4, 6)
     for b in range(3):
         affinity = sum(a[b, 1:, 1:] for a in attentions)
