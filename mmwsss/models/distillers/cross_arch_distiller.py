@@ -18,7 +18,8 @@ from mmwsss.registry import MODELS
 _TEACHER = 'teacher.'
 
 
-def _preprocessor_of(config: dict) -> dict:
+def preprocessor_of(config: dict) -> dict:
+    """Config of a classifier's data preprocessor, with its type."""
     return {'type': 'mmpretrain.ClsDataPreprocessor', **(config.get('data_preprocessor') or {})}
 
 
@@ -73,7 +74,7 @@ class CrossArchDistiller(BaseModel):
             raise ValueError(f"Expected student_map 'patch_tokens' or 'class_maps', but got {student_map!r}.")
         if student_map == 'class_maps' and neck is not None:
             raise ValueError('Expected no neck for student_map class_maps, which has one map a class already.')
-        super().__init__(data_preprocessor or _preprocessor_of(student), init_cfg)
+        super().__init__(data_preprocessor or preprocessor_of(student), init_cfg)
         self.paradigm, self.student_map = paradigm, student_map
         self.teacher_checkpoint, self.teacher_command = teacher_checkpoint, teacher_command
         self.student: MapClassifier = MODELS.build(student)
