@@ -10,7 +10,7 @@ from mmengine.config import DictAction
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import evaluate_cams, init_classifier
 from mmwsss.utils.cli import report_errors
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
 
 
@@ -25,6 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threshold', type=float, default=0.3, help='where the figures are taken')
     parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
     parser.add_argument('--out', help='also write the figures, with the threshold curve, to this JSON file')
+    parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
     return parser.parse_args()
 
@@ -33,7 +34,7 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with report_errors():
-        cfg = load_config(args.config, args.cfg_options)
+        cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
         model = init_classifier(args.checkpoint, load_config(args.model_config) if args.model_config else None)
         collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
         figures = collected.compute(args.threshold)

@@ -11,7 +11,7 @@ from mmengine.config import DictAction
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import make_pseudo
 from mmwsss.utils.cli import report_errors
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import data_options, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
     parser.add_argument('--workers', type=int, help='processes that refine (0: this one)')
+    parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: data_root=... a.b=1')
     return parser.parse_args()
 
@@ -31,7 +32,7 @@ def main() -> None:
     args = parse_args()
     with report_errors():
         model_cfg = load_config(args.model_config) if args.model_config else None
-        cfg = load_config(args.config, args.cfg_options)
+        cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
         summary = make_pseudo(cfg, args.checkpoint, args.out, model_cfg, args.workers)
     print(json.dumps({key: summary[key] for key in ('images', 'ok', 'failed', 'made_now', 'seconds')}))
     for kind in ('seed', 'mask'):

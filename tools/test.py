@@ -9,7 +9,7 @@ from mmengine.config import DictAction
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import test
 from mmwsss.utils.cli import report_errors
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
 
 
@@ -20,6 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint')
     parser.add_argument('--work-dir', help='folder for logs (work_dirs/<config name>)')
     parser.add_argument('--out', help='also write the figures to this JSON file')
+    parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: img_size=224 a.b=1')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -30,7 +31,8 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with report_errors():
-        figures = test(load_config(args.config, args.cfg_options), args.checkpoint, args.work_dir, args.launcher)
+        cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
+        figures = test(cfg, args.checkpoint, args.work_dir, args.launcher)
         for name, value in figures.items():
             print(f'{name}: {value}')
         if args.out:

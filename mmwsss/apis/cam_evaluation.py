@@ -44,7 +44,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-    figures = CamFigures(dataset.metainfo['classes'])
+    figures = CamFigures(dataset.metainfo['classes'], bool(dataset.metainfo.get('context_by_class', False)))
     fusion = fusion_of(TRANSFORMS.build(step) for step in cfg.pseudo.to_dict()['refine'])
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):

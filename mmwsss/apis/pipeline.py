@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmwsss.apis.gallery import make_gallery
 from mmwsss.apis.pseudo_masks import versions
-from mmwsss.apis.scenes import SCENE_VARIABLES
+from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
 from mmwsss.apis.stages import Stages
 from mmwsss.utils.config import load_config
 from mmwsss.utils.files import content_hash, read_json, write_json
@@ -150,7 +150,8 @@ def load_pipeline(path: str | Path, options: Mapping[str, Any] | None = None) ->
     """Read a pipeline config; generated scenes get their data variables."""
     cfg = load_config(path, options)
     if cfg.get('scenes'):  # they are the data
-        cfg.data = {**SCENE_VARIABLES, 'dataset_root': str(Path(cfg.work_dir) / 'scenes'), **(cfg.get('data') or {})}
+        variables = SHAPES_VARIABLES if cfg.scenes.get('kind') == 'shapes' else SCENE_VARIABLES
+        cfg.data = {**variables, 'dataset_root': str(Path(cfg.work_dir) / 'scenes'), **(cfg.get('data') or {})}
     return cfg
 
 

@@ -6,10 +6,9 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from mmwsss.datasets import PlumeScenes
+from mmwsss.datasets import PlumeScenes, ShapesScenes
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.utils.files import atomic_write
 from mmwsss.utils.progress import Progress
@@ -24,6 +23,15 @@ SCENE_VARIABLES = {
 }
 """Config variables of a folder that :func:`export_scenes` wrote (beside ``dataset_root``)."""
 
+SHAPES_VARIABLES = {**SCENE_VARIABLES, 'classes': list(ShapesScenes.METAINFO['classes']), 'context_by_class': True}
+"""The same of generated scenes of several classes."""
+
+
+_KINDS: dict[str, tuple[type, tuple[str, str]]] = {
+    'plumes': (PlumeScenes, ('chimney_given_smoke', 'chimney_given_clear')),
+    'shapes': (ShapesScenes, ('context_given', 'context_without')),
+}
+
 
 def export_scenes(
     out_dir: str | Path,
@@ -32,30 +40,33 @@ def export_scenes(
     seed: int = 0,
     train_bias: Sequence[float] = (0.95, 0.15),
     test_bias: Sequence[float] = (0.5, 0.5),
+    kind: str = 'plumes',
 ) -> None:
-    """Write scenes as PNG images, ``path,label`` lists, and indexed masks of plume and chimney.
+    """Write scenes as PNG images, ``path,label`` lists, and indexed masks of objects and of what they co-occur with.
 
     Args:
         out_dir: Output folder; gets ``img_dir``, ``ann_dir``, ``context_dir`` and ``annotations``.
         numbers: Number of scenes by split; ``train`` has the training bias, any other the test bias.
         size: Side in pixels.
         seed: Splits are drawn with seed, seed + 1, and so on.
-        train_bias: Chance of chimneys given smoke and given none.
+        train_bias: Chance of chimneys given smoke and given none (of a class's surrounding given the class and not).
         test_bias: Likewise.
+        kind: ``'plumes'`` (:class:`~mmwsss.datasets.PlumeScenes`) or ``'shapes'``
+            (:class:`~mmwsss.datasets.ShapesScenes`).
+
+    Raises:
+        ValueError: If the kind is none of the two.
     """
+    if kind not in _KINDS:
+        raise ValueError(f'Expected a kind of {list(_KINDS)}, but got {kind!r}.')
     out_dir = Path(out_dir)
-    colours = png_palette(1)
     with Progress(sum(numbers.values()), 'scenes') as progress:
         for offset, (split, number) in enumerate(numbers.items()):
-            given_smoke, given_clear = train_bias if split == 'train' else test_bias
-            scenes = PlumeScenes(
-                number,
-                size,
-                seed=seed + offset,
-                chimney_given_smoke=given_smoke,
-                chimney_given_clear=given_clear,
-                test_mode=True,
-            )
+            scene_type, names = _KINDS[kind]
+            chances = dict(zip(names, train_bias if split == 'train' else test_bias))
+            scenes = scene_type(number, size, seed=seed + offset, test_mode=True, **chances)
+            classes = scenes.metainfo['classes']
+            colours = png_palette(len(classes))
             rows = [('path', 'label')]
             for index in range(number):
                 item = scenes.get_data_info(index)
@@ -65,7 +76,7 @@ def export_scenes(
                     mask = Image.fromarray(item[key])
                     mask.putpalette(colours)
                     _save(out_dir / folder / split / name, mask)
-                rows.append((name, 'smoke' if np.any(item['gt_score']) else ''))
+                rows.append((name, ';'.join(classes[label] for label in item['gt_label'])))
                 progress.update()
             with atomic_write(out_dir / 'annotations' / f'{split}.csv') as handle:
                 csv.writer(handle, lineterminator='\n').writerows(rows)

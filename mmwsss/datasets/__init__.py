@@ -7,6 +7,7 @@ from mmwsss.datasets.photo_split import PhotoSplitDataset
 from mmwsss.datasets.plume_scenes import PlumeScenes
 from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
 from mmwsss.datasets.segmentation_view import SegmentationView
+from mmwsss.datasets.shapes_scenes import ShapesScenes
 
 __all__ = [
     'CamLabelDataset',
@@ -15,5 +16,6 @@ __all__ = [
     'PlumeScenes',
     'PseudoMaskDataset',
     'SegmentationView',
+    'ShapesScenes',
     'transforms',
 ]

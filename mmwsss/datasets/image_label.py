@@ -63,8 +63,10 @@ class ImageLabelDataset(BaseDataset):
         negative_classes: Sequence[str] = (),
         mask_suffix: str = '.png',
         check_files: bool = True,
+        context_by_class: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.context_by_class = context_by_class
         self.negative_classes = tuple(negative_classes)
         self.mask_suffix = mask_suffix
         self.check_files = check_files
@@ -81,6 +83,7 @@ class ImageLabelDataset(BaseDataset):
             raise ValueError(f'Expected at least one image in {source}, but got none.')
         self._metainfo['classes'] = classes
         self._metainfo.setdefault('palette', palette(len(classes)))
+        self._metainfo['context_by_class'] = self.context_by_class
         self._metainfo['image_root'] = osp.abspath(self.data_prefix['img_path'] or '.')
         index = {name: number for number, name in enumerate(classes)}
         data_list = [self._item(path, labels, index, where) for path, labels, where in rows]

@@ -44,12 +44,14 @@ class CamFigures:
 
     Args:
         classes: Names of the K classes.
+        context_by_class: Whether context masks have value k + 1 on what class k co-occurs with; else they are non-zero
+            on what any class does.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
+    def __init__(self, classes: Sequence[str], context_by_class: bool = False) -> None:
+        self.classes, self.context_by_class = tuple(classes), context_by_class
         self._counts: list[np.ndarray] = []  # an image: (101, 3, K + 1)
-        self._co_occurrence: list[float] = []
+        self._co_occurrence: dict[int, list[float]] = {}
         self._dark_channel: list[float] = []
 
     def update(
@@ -73,8 +75,9 @@ class CamFigures:
             if index in (0, IGNORE_LABEL):
                 continue
             if context is not None:
-                value = co_occurrence(cam[index - 1], context)
-                self._co_occurrence += [] if value is None else [value]
+                value = co_occurrence(cam[index - 1], context == index if self.context_by_class else context)
+                if value is not None:
+                    self._co_occurrence.setdefault(int(index) - 1, []).append(value)
             if img is not None:
                 value = dark_channel_ratio(cam[index - 1], img)
                 self._dark_channel += [] if value is None else [value]
@@ -135,9 +138,9 @@ class CamFigures:
 
         Returns:
             dict: figures at ``threshold``; ``oracle`` with ``threshold``, ``iou_dataset`` (best threshold of the set)
-            and ``iou_image`` (best threshold of each image), both chosen on this ground truth; ``co_occurrence`` where
-            there were context masks; ``dark_channel_ratio`` where there were images (above 1: the maps prefer what
-            looks hazy); ``floor_all_foreground`` for one class.
+            and ``iou_image`` (best threshold of each image), both chosen on this ground truth; ``co_occurrence``, and
+            per class, where there were context masks; ``dark_channel_ratio`` where there were images (above 1: the maps
+            prefer what looks hazy); ``floor_all_foreground`` for one class.
         """
         figures = {'threshold': threshold, **self.at(threshold)}
         best = self.best_threshold()
@@ -149,7 +152,11 @@ class CamFigures:
             'iou_image': float(per_image.mean()) if per_image.size else None,
         }
         if self._co_occurrence:
-            figures['co_occurrence'] = float(np.mean(self._co_occurrence))
+            values = [value for of_class in self._co_occurrence.values() for value in of_class]
+            figures['co_occurrence'] = float(np.mean(values))
+            figures['co_occurrence_per_class'] = {
+                self.classes[index]: float(np.mean(of_class)) for index, of_class in sorted(self._co_occurrence.items())
+            }
         if self._dark_channel:
             figures['dark_channel_ratio'] = float(np.mean(self._dark_channel))
         if len(self.classes) == 1:

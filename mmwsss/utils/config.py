@@ -68,6 +68,18 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     return config
 
 
+def data_options(path: str | Path | None) -> dict[str, Any]:
+    """The plain values of a file that describes a data set (``configs/data/*.py``), as options for any config.
+
+    Args:
+        path: The file; None gives no options.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    return {} if path is None else Config.fromfile(find_config(path)).to_dict()
+
+
 def config_variables(path: str | Path) -> set[str]:
     """Names of the variables of a config and its bases; see :func:`load_config`."""
     names: set[str] = set()

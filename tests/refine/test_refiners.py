@@ -38,6 +38,18 @@ def test_crf_equals_direct_calls(exponent):
     assert np.allclose(refined[0], expected[1], atol=1e-5)
 
 
+def test_background_by_power():
+    cam = np.array([[[0.0, 0.2, 0.5, 0.9]], [[0.1, 0.3, 0.1, 0.0]]], np.float32)
+    expected = [[0, 0, 0, 0]]
+    for position in range(4):
+        best = cam[:, 0, position].max()
+        expected[0][position] = int(cam[:, 0, position].argmax()) + 1 if best > (1 - best) ** 4 else 0
+    assert ThresholdMask(bg_exponent=4)({'cam': cam})['pred_seg_map'].tolist() == expected == [[0, 2, 1, 1]]
+    assert ThresholdMask(bg_exponent=1)({'cam': cam})['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
+    with pytest.raises(ValueError, match='Expected bg_exponent > 0 and no ignore_band, but got 0'):
+        ThresholdMask(bg_exponent=0)
+
+
 def plain_crf(img, probabilities, iters, gaussian, bilateral):
     """Mean field with every pair of pixels and exact Gaussian kernels, symmetrically normalised."""
     labels, height, width = probabilities.shape

@@ -18,12 +18,19 @@ test_ann = 'annotations/test.json'  # None: no test
 test_img = 'img_dir/test'
 test_masks = 'ann_dir/test'
 test_context = None
+context_by_class = False  # context masks have value k + 1 on what class k co-occurs with
 # the test images split by the photo that they were cut from, to train on some masks and to test on the others
 group_file = 'provenance/provenance_test.csv'  # says which photo a crop is from; None: every image is a photo
 group_columns = ['id', 'source_photo']
 pixel_share = 0.2  # share of the photos whose masks are used beside image labels
 
-_set = dict(type='mmwsss.ImageLabelDataset', data_root=dataset_root, classes=classes, negative_classes=negative_classes)
+_set = dict(
+    type='mmwsss.ImageLabelDataset',
+    data_root=dataset_root,
+    classes=classes,
+    negative_classes=negative_classes,
+    context_by_class=context_by_class,
+)
 train_set = dict(**_set, ann_file=train_ann or '', data_prefix=dict(img_path=train_img), indices=num_train_images)
 pseudo_set = dict(
     **_set,

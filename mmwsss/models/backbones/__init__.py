@@ -1,7 +1,8 @@
 """Backbones beside MMPretrain's."""
 
 from mmwsss.models.backbones.conv_stem import ConvStem
+from mmwsss.models.backbones.hybrid_stem import HybridStem
 from mmwsss.models.backbones.map_conformer import MapConformer
 from mmwsss.models.backbones.vision_transformer import TokenMapVisionTransformer
 
-__all__ = ['ConvStem', 'MapConformer', 'TokenMapVisionTransformer']
+__all__ = ['ConvStem', 'HybridStem', 'MapConformer', 'TokenMapVisionTransformer']

@@ -8,6 +8,7 @@ from typing import Any
 from mmpretrain.models.backbones import VisionTransformer
 from torch import Tensor
 
+from mmwsss.models.backbones.hybrid_stem import HybridStem
 from mmwsss.registry import MODELS
 
 _TIMM_NAMES = (
@@ -20,8 +21,14 @@ _TIMM_NAMES = (
 )
 
 
-def _from_timm(name: str) -> str:
-    for pattern, replacement in _TIMM_NAMES:
+_TIMM_HYBRID_NAMES = (  # the stem is one module there, backbone and projection side by side here
+    (r'^patch_embed\.(backbone|proj)\.', r'patch_embed.projection.\1.'),
+    *_TIMM_NAMES[:-1],
+)
+
+
+def _from_timm(name: str, hybrid: bool) -> str:
+    for pattern, replacement in _TIMM_HYBRID_NAMES if hybrid else _TIMM_NAMES:
         name = re.sub(pattern, replacement, name)
     return name
 
@@ -51,8 +58,9 @@ class TokenMapVisionTransformer(VisionTransformer):
 
     def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
         """Runs before weights are loaded: translate timm's names, then resize position embeddings."""
+        hybrid = isinstance(self.patch_embed.projection, HybridStem)
         for name in [name for name in state_dict if name.startswith(prefix)]:
-            translated = _from_timm(name[len(prefix) :])
+            translated = _from_timm(name[len(prefix) :], hybrid)
             if translated != name[len(prefix) :]:
                 state_dict[prefix + translated] = state_dict.pop(name)
         forward_mode, self.interpolate_mode = self.interpolate_mode, self.load_interpolate_mode

@@ -1,0 +1,39 @@
+"""Protocols of PASCAL VOC 2012 by name, so that figures of different ones are never mixed up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """On which images, and with which threshold.
+
+    Attributes:
+        ann: Label file of the images, below the data's root.
+        images: How many there are.
+        oracle: Whether the threshold is the best one on this very ground truth, the literature's usual choice for maps.
+    """
+
+    ann: str
+    images: int
+    oracle: bool
+
+
+PROTOCOLS = {
+    'train_1464_fixed': Protocol('annotations/train.json', 1464, oracle=False),
+    'train_1464_oracle': Protocol('annotations/train.json', 1464, oracle=True),
+    'val': Protocol('annotations/val.json', 1449, oracle=False),
+}
+"""Every protocol by its name."""
+
+
+def find_protocol(name: str) -> Protocol:
+    """A protocol by its name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f'Expected a protocol of {list(PROTOCOLS)}, but got {name!r}.')
+    return PROTOCOLS[name]

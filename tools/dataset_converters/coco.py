@@ -1,0 +1,44 @@
+"""Image-level labels and semantic masks of COCO 2014 from its instances; images without any class are negatives."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
+from mmwsss.apis.coco import convert_coco
+from mmwsss.utils.cli import report_errors
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('root', help='COCO folder with annotations/instances_<split>.json and the pictures')
+    parser.add_argument('out', help='output folder')
+    parser.add_argument('--splits', nargs='+', default=['train2014', 'val2014'])
+    parser.add_argument('--no-masks', action='store_true', help='image-level labels only')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point; exit code 1 where something is missing."""
+    args = parse_args()
+    incomplete = False
+    with report_errors():
+        for split in args.splits:
+            found = convert_coco(args.root, args.out, split, not args.no_masks)
+            note = '' if found['expected'] in (None, found['images']) else f' (COCO has {found["expected"]})'
+            state = (
+                'written' if not found['missing'] else f'labels NOT written, {len(found["missing"])} pictures missing'
+            )
+            print(f'{split}: {found["images"]} images{note}, {found["negatives"]} without a class: {state}')
+            print('  ' + ', '.join(f'{name} {number}' for name, number in found['per_class'].items()))
+            for name in found['missing'][:5]:
+                print(f'  no picture {name}')
+            incomplete |= bool(found['missing'])
+    if incomplete:
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
