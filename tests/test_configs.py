@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import toy_variables
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
 import mmwsss
 from mmwsss.registry import TASK_UTILS, TRANSFORMS
@@ -43,6 +44,8 @@ def test_training_config_builds(path, toy):
         settings['checkpoint'] = None
     model = MODELS.build(settings)
     assert sum(parameter.numel() for parameter in model.parameters()) > 0
+    for step in cfg.get('train_pipeline', []):
+        MMENGINE_TRANSFORMS.build(step)
     assert cfg.val_dataloader is None and cfg.val_cfg is None and cfg.val_evaluator is None
 
 

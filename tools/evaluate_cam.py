@@ -8,7 +8,8 @@ import json
 from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis import evaluate_cams, init_classifier
+from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier
+from mmwsss.evaluation.protocols import PROTOCOLS
 from mmwsss.utils.cli import report_errors
 from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
@@ -22,6 +23,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--split', choices=('val', 'test', 'pseudo'), default='test', help='pseudo: the training images'
     )
+    parser.add_argument('--protocol', choices=list(PROTOCOLS), help='protocol of PASCAL VOC 2012 in place of --split')
+    parser.add_argument('--crf', action='store_true', help='with --protocol: maps go through a dense CRF first')
     parser.add_argument('--threshold', type=float, default=0.3, help='where the figures are taken')
     parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
     parser.add_argument('--out', help='also write the figures, with the threshold curve, to this JSON file')
@@ -36,11 +39,14 @@ def main() -> None:
     with report_errors():
         cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
         model = init_classifier(args.checkpoint, load_config(args.model_config) if args.model_config else None)
-        collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
-        figures = collected.compute(args.threshold)
-        print(json.dumps(figures, indent=2))
+        if args.protocol:
+            figures = evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
+        else:
+            collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
+            figures = {**collected.compute(args.threshold), 'curve': collected.curve()}
+        print(json.dumps({key: value for key, value in figures.items() if key != 'curve'}, indent=2))
         if args.out:
-            write_json(args.out, {**figures, 'curve': collected.curve()})
+            write_json(args.out, figures)
 
 
 if __name__ == '__main__':

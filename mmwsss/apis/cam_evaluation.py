@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmengine.registry import init_default_scope
 
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import CamFigures
+from mmwsss.evaluation.protocols import find_protocol
 from mmwsss.pseudo import CamSource
 from mmwsss.refine import fusion_of
 from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
@@ -31,13 +33,14 @@ def build_source(cfg: Config, model: nn.Module, dataset: Any, indices: Any = Non
     )
 
 
-def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
-    """Collect the figures of the unrefined, fused maps of a data set with masks.
+def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequence[Any] = ()) -> CamFigures:
+    """Collect the figures of the fused maps of a data set with masks.
 
     Args:
         cfg: A pseudo config: its generator and pipeline are used.
         model: From :func:`~mmwsss.apis.inference.init_classifier`.
         dataset: Data set in test mode, or its config.
+        refiners: Configs of refiners that the fused maps go through first, for example a CRF.
 
     Raises:
         ValueError: If the data set has no masks, or a mask or image is bad.
@@ -46,6 +49,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
     figures = CamFigures(dataset.metainfo['classes'], bool(dataset.metainfo.get('context_by_class', False)))
     fusion = fusion_of(TRANSFORMS.build(step) for step in cfg.pseudo.to_dict()['refine'])
+    steps = [TRANSFORMS.build(step) for step in refiners]
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):
             if item.reason is not None:
@@ -54,7 +58,10 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any) -> CamFigures:
             if truth is None:
                 raise ValueError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
             context = _mask(item.info, 'context_map', 'context_path')
-            figures.update(fusion({'layer_cams': item.layer_cams})['cam'], truth, context, item.img)
+            results = fusion({'layer_cams': item.layer_cams, 'img': item.img, 'gt_label': item.labels})
+            for step in steps:
+                results = step(results)
+            figures.update(results['cam'], truth, context, item.img)
             progress.update()
     return figures
 
@@ -63,3 +70,36 @@ def _mask(info: dict, array: str, path: str) -> Any:
     if array in info:
         return info[array]
     return read_mask(Path(info[path])) if path in info else None
+
+
+def evaluate_protocol(cfg: Config, model: nn.Module, name: str, threshold: float, crf: bool = False) -> dict[str, Any]:
+    """Figures of maps under a named protocol of PASCAL VOC 2012.
+
+    Args:
+        cfg: A pseudo config on VOC's data (``configs/data/voc12.py``).
+        model: From :func:`~mmwsss.apis.inference.init_classifier`.
+        name: See :data:`~mmwsss.evaluation.protocols.PROTOCOLS`.
+        threshold: Background's score; not used where the protocol takes the oracle's.
+        crf: Whether the maps go through a dense CRF (preset ``'voc'``) first.
+
+    Returns:
+        dict: figures, with ``protocol``, ``crf``, ``label_source`` and ``is_oracle``.
+
+    Raises:
+        ValueError: If the protocol is unknown or the data set has another number of images than it.
+    """
+    protocol = find_protocol(name)
+    settings = {**cfg.test_set.to_dict(), 'ann_file': protocol.ann}
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    dataset = DATASETS.build(settings)
+    if len(dataset) != protocol.images:
+        raise ValueError(f'Expected {protocol.images} images for the protocol {name}, but got {len(dataset)}.')
+    collected = evaluate_cams(cfg, model, dataset, [{'type': 'mmwsss.CRFRefine', 'preset': 'voc'}] if crf else [])
+    chosen = collected.best_threshold('miou') if protocol.oracle else threshold
+    return {
+        'protocol': name,
+        'crf': crf,
+        'is_oracle': protocol.oracle,
+        'label_source': cfg.pseudo.generator.get('classes', 'label'),
+        **collected.compute(chosen),
+    }

@@ -95,8 +95,8 @@ def generate_shapes(
     places = _paint_contexts(rng, img, contexts, rng.permutation(present), y)
     for label in rng.permutation(labels):
         half = rng.uniform(0.14, 0.22)
-        low, high = places.get(int(label), (0.0, 1.0))
-        centre_y = rng.uniform(min(low + half, 1 - half), max(min(high, 1 - half), half))
+        low, high = np.clip(places.get(int(label), (0.0, 1.0)), half, 1 - half)  # the whole object is in the picture
+        centre_y = rng.uniform(low, high)
         _paint_object(rng, img, objects, int(label), (x - rng.uniform(half, 1 - half)) / half, (y - centre_y) / half)
     contexts[objects > 0] = 0
     img = img * rng.uniform(0.85, 1.15) + rng.normal(0, rng.uniform(2, 6), img.shape)

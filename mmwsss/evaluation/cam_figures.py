@@ -126,9 +126,16 @@ class CamFigures:
         index = int(np.abs(THRESHOLDS - threshold).argmin())
         return segmentation_figures([counts[index] for counts in self._counts], self.classes)
 
-    def best_threshold(self) -> float:
-        """The threshold with the best ``iou_dataset``; chosen on ground truth, so say so wherever it is used."""
-        return float(THRESHOLDS[int(np.argmax(self.curve()['iou_dataset']))])
+    def best_threshold(self, figure: str = 'iou_dataset') -> float:
+        """The threshold with the best figure; chosen on ground truth, so say so wherever it is used.
+
+        Args:
+            figure: ``'iou_dataset'`` (foreground), or ``'miou'``, with background, the literature's of many classes.
+        """
+        if figure == 'iou_dataset':
+            return float(THRESHOLDS[int(np.argmax(self.curve()['iou_dataset']))])
+        values = [self.at(threshold)[figure] or 0.0 for threshold in THRESHOLDS]
+        return float(THRESHOLDS[int(np.argmax(values))])
 
     def compute(self, threshold: float) -> dict[str, Any]:
         """All figures of the maps.
