@@ -16,7 +16,7 @@ from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline,
 from mmwsss.apis.scenes import SCENE_VARIABLES, export_scenes
 from mmwsss.apis.stages import FIXED_THRESHOLD
 from mmwsss.utils.config import load_config
-from mmwsss.utils.files import content_hash, read_json, write_json
+from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
 """Number of generated scenes by split."""
@@ -46,6 +46,8 @@ class AblationRunner:
 
     Results are files below ``work_dir``: ``train/<config>/seed<n>/result.json`` and
     ``eval/<config>/<pseudo>/seed<n>.json``. A file stands as long as the settings that led to it are the same.
+
+    Several processes may share a work folder: one waits for what another is making.
 
     Args:
         scale: The size of the networks.
@@ -124,13 +126,18 @@ class AblationRunner:
         cfg = load_config(config, variables)
         fingerprint = content_hash(cfg.to_dict())
         folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}'
-        path = folder / 'result.json'
+        with locked(folder):  # another process may train the same: it is waited for
+            return self._train(cfg, folder, fingerprint, f'{Path(config).stem}, seed {seed}')
+
+    def _train(self, cfg: Config, folder: Path, fingerprint: str, label: str) -> dict[str, Any]:
+        path, started = folder / 'result.json', folder / 'started.json'
+        for file in (path, started):  # a finished run, or one to go on with
+            if file.exists() and read_json(file)['fingerprint'] != fingerprint:
+                raise ValueError(f'What is in {folder} was made by other settings: choose another --work-dir.')
         if path.exists():
-            result = read_json(path)
-            if result['fingerprint'] == fingerprint:
-                return result
-            raise ValueError(f'The result in {folder} was made by other settings: choose another --work-dir.')
-        self.say(f'training {Path(config).stem}, seed {seed} ...')
+            return read_json(path)
+        write_json(started, {'fingerprint': fingerprint})
+        self.say(f'training {label} ...')
         start = time.perf_counter()
         runner = train(cfg, folder, resume=True, quiet=True)
         epochs = runner.max_epochs
@@ -168,6 +175,12 @@ class AblationRunner:
         """
         trained = self.trained(config, seed)
         path = self._eval_path(config, pseudo, seed)
+        with locked(path.parent / f'.{path.stem}'):
+            return self._figures(config, pseudo, seed, trained, path)
+
+    def _figures(
+        self, config: str, pseudo: str | None, seed: int, trained: Mapping[str, Any], path: Path
+    ) -> dict[str, Any]:
         if path.exists():
             result = read_json(path)
             if result['fingerprint'] == trained['fingerprint']:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ def test_shared_runs_are_trained_once_and_finished_ones_never_again(scale, data,
     assert again.run(rows) == results and not trainings
     (tmp_path / 'out/train/vitmini_tokens/seed2/result.json').unlink()
     assert again.run(rows) == results and trainings == ['vitmini_tokens/seed2']
+    assert (tmp_path / 'out/train/vitmini_tokens/seed2/started.json').exists()
     other = AblationRunner(Scale(str(scale)), {**data, 'lr': 0.5}, [1], tmp_path / 'out', lambda line: None)
     with pytest.raises(ValueError, match='made by other settings: choose another --work-dir'):
         other.run(rows)
@@ -96,6 +98,32 @@ def test_affinity_segmentor_and_missing_weights(scale, data, tmp_path, trainings
     assert 'weights/sam_mini.pth' in results['4.2-sam_ft']['missing']
     table = results_table(rows, results)
     assert '| 4.4b-sam | + SAM | 51.00 | cannot run here |' in table and '* SAMRefine needs the weights' in table
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_killed_in_the_middle_goes_on(scale, data, tmp_path):
+    """A process that dies while it trains leaves a checkpoint that the next one goes on from; two share the rest."""
+    command = [sys.executable, 'tools/ablate.py', '--run', '4.10-0.3', '--scale', str(scale), '--seeds', '1']
+    options = [f'{key}={value}' for key, value in {**data, 'epochs': 3}.items()]
+    command += ['--work-dir', str(tmp_path / 'out'), '--cfg-options', *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    checkpoint = tmp_path / 'out/train/r18_pcm_extra/seed42'
+    for _ in range(1200):
+        if list(checkpoint.glob('epoch_1.pth')) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (checkpoint / 'result.json').exists()
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in '12'
+    ]
+    outputs = [run.communicate(timeout=300) for run in both]
+    assert [run.returncode for run in both] == [0, 0], outputs
+    said = outputs[0][0] + outputs[1][0]
+    for name in ('r18_pcm_extra', 'ts_vitmini_r18_cos_global_lambda03', 'vitmini_tokens'):
+        assert said.count(f'training {name}, seed 42 ...') == 1, said
+    assert outputs[0][0].splitlines()[-4:] == outputs[1][0].splitlines()[-4:]
 
 
 def test_table_and_json():
