@@ -9,7 +9,7 @@ model = dict(
         init_cfg=_base_.pretrained
         and dict(
             type='Pretrained',
-            checkpoint='https://download.openmmlab.com/mmclassification/v0/conformer/'
+            checkpoint='https://mmassets.onedl.ai/mmclassification/v0/conformer/'
             'conformer-small-p16_3rdparty_8xb128_in1k_20211206-3065dcf5.pth',
             prefix='backbone',
         ),
