@@ -1,4 +1,4 @@
-# DeepLab V2 (ResNet-101, output stride 8) on pseudo masks, as most weakly supervised work trains it: SGD, poly, 321 pixels.
+# DeepLab V2 (ResNet-101, output stride 8) on pseudo masks, as most weakly supervised work trains it: SGD, poly decay.
 _base_ = './segformer_mit-b0_pseudo-512x512.py'
 img_size = 321
 batch_size = 10
