@@ -131,8 +131,9 @@ class AblationRunner:
 
     def _train(self, cfg: Config, folder: Path, fingerprint: str, label: str) -> dict[str, Any]:
         path, started = folder / 'result.json', folder / 'started.json'
-        for file in (path, started):  # a finished run, or one to go on with
-            if file.exists() and read_json(file)['fingerprint'] != fingerprint:
+        something = path.exists() or any(folder.glob('*.pth'))  # a finished run, or one to go on with
+        for file in (path, started):
+            if something and file.exists() and read_json(file)['fingerprint'] != fingerprint:
                 raise ValueError(f'What is in {folder} was made by other settings: choose another --work-dir.')
         if path.exists():
             return read_json(path)

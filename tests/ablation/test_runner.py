@@ -96,6 +96,8 @@ def test_affinity_segmentor_and_missing_weights(scale, data, tmp_path, trainings
     assert 'mmwsss/' not in results['4.2-setr']['figures'][0] and 'iou_image' in results['4.2-setr']['figures'][0]
     assert 'sam_vit_h_4b8939.pth' in results['4.4b-sam']['missing']
     assert 'weights/sam_mini.pth' in results['4.2-sam_ft']['missing']
+    other = AblationRunner(Scale(str(scale)), {**data, 'batch_size': 2}, [1], tmp_path / 'out', lambda line: None)
+    assert 'missing' in other.run(rows[-1:])['4.2-sam_ft']  # what never began does not stand in the way
     table = results_table(rows, results)
     assert '| 4.4b-sam | + SAM | 51.00 | cannot run here |' in table and '* SAMRefine needs the weights' in table
 
