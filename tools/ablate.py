@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.ablation import list_table, results_json, results_table, select_rows
+from mmwsss.ablation import Row, list_table, results_json, results_table, select_rows
 from mmwsss.utils.cli import report_errors
 from mmwsss.utils.files import atomic_write, write_json
 
@@ -23,9 +23,11 @@ def parse_args() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--list', action='store_true', help='print the rows')
     what.add_argument('--run', nargs='+', metavar='TABLE', help='tables (4.7, 4.4) or single rows (4.7-ts_l1_global)')
+    what.add_argument('--configs', nargs='+', help='training configs of your own, side by side; needs --pseudo')
+    parser.add_argument('--pseudo', help='with --configs: config of the maps and refiners')
     parser.add_argument('--table', nargs='+', help='with --list: only these tables or rows')
     parser.add_argument('--json', action='store_true', help='with --list: as JSON')
-    parser.add_argument('--data', default='smoke5k', help="'smoke5k', 'scenes', or a config of data variables")
+    parser.add_argument('--data', default='smoke5k', help="'smoke5k', 'scenes', 'shapes', or a config of data")
     parser.add_argument('--scale', default='small', help="'small', 'paper', or a config like configs/ablation/small.py")
     parser.add_argument('--seeds', type=int, default=3, help='number of seeds')
     parser.add_argument('--first-seed', type=int, default=42)
@@ -35,19 +37,26 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
+    """Rows of training configs that no table has."""
+    if pseudo is None:
+        raise ValueError('Expected --pseudo CONFIG with --configs, but got none.')
+    return [Row('own', Path(config).stem, Path(config).stem, config, pseudo, None) for config in configs]
+
+
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
     from mmwsss.ablation.runner import AblationRunner, data_variables  # not for --list: they import the networks
     from mmwsss.ablation.scales import Scale
 
-    rows = select_rows(args.run)
+    rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)
     scale = Scale(args.scale)
     work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{scale.name}')
     data = {**data_variables(args.data, work_dir), **(args.cfg_options or {})}
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True))
     results = runner.finished(rows) if args.report_only else runner.run(rows)
-    name = '_'.join(args.run)
+    name = '_'.join(args.run or [f'configs_{Path(args.pseudo).stem}'])
     table = results_table(rows, results)
     with atomic_write(work_dir / f'{name}.md') as handle:
         handle.write(table)

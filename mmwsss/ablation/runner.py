@@ -13,31 +13,38 @@ from mmwsss.ablation.affinity import train_affinity_for
 from mmwsss.ablation.rows import Row
 from mmwsss.ablation.scales import Scale
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
-from mmwsss.apis.scenes import SCENE_VARIABLES, export_scenes
+from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
 from mmwsss.apis.stages import FIXED_THRESHOLD
 from mmwsss.utils.config import load_config
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
 """Number of generated scenes by split."""
+_GENERATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    'scenes': ({'train_bias': (0.7, 0.4)}, SCENE_VARIABLES),
+    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, SHAPES_VARIABLES),
+}
 _UNAVAILABLE = (FileNotFoundError, ImportError)
 
 
 def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
-    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` (generated now), or a file of plain variables.
+    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` or ``'shapes'`` (generated now), or a file.
 
     Raises:
-        FileNotFoundError: If ``data`` is neither.
+        FileNotFoundError: If ``data`` is none of them.
     """
     if data == 'smoke5k':
         return {}
-    if data == 'scenes':
+    if data in _GENERATED:
         root = Path(work_dir) / 'scenes'
+        settings, variables = _GENERATED[data]
         if not (root / 'annotations' / 'test.csv').exists():
-            export_scenes(root, SCENES, train_bias=(0.7, 0.4))
-        return {**SCENE_VARIABLES, 'dataset_root': str(root), 'group_file': None}
+            export_scenes(root, SCENES, **settings)
+        return {**variables, 'dataset_root': str(root), 'group_file': None, 'num_classes': len(variables['classes'])}
     if not Path(data).is_file():
-        raise FileNotFoundError(f"Expected data 'smoke5k', 'scenes' or a config of data variables, but got {data!r}.")
+        raise FileNotFoundError(
+            f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
+        )
     return Config.fromfile(data).to_dict()
 
 
@@ -107,8 +114,8 @@ class AblationRunner:
 
     @staticmethod
     def is_distilled(config: str) -> bool:
-        """Whether a table's config has a teacher, and so a matched control."""
-        return Path(config).name.startswith(('ts_', 'co_'))
+        """Whether a table's config has more than the student alone, and so a matched control."""
+        return Path(config).name.startswith(('ts_', 'co_', 'acr_'))
 
     def trained(self, config: str, seed: int) -> dict[str, Any]:
         """Train a config, or find that it was: ``checkpoint``, ``fingerprint``, ``seconds``.
@@ -119,7 +126,7 @@ class AblationRunner:
         options = {**self.data, 'seed': seed}
         if self.scale.cfg.pretrain:
             options.update(self._starts())
-        if Path(config).name.startswith('ts_'):
+        if '_ts_' in f'_{Path(config).name}':
             teacher = self.trained(self.scale.cfg.teacher, seed)
             options['teacher_checkpoint'] = teacher['checkpoint']
         variables = self.scale.train_variables(config, options)

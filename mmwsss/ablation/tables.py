@@ -15,23 +15,25 @@ COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('at val threshold', ('at_val_threshold', 'iou_image')),
     ('oracle', ('oracle', 'iou_image')),
 )
+CO_OCCURRENCE = ('co-occurrence', ('co_occurrence',))
+"""A column of data sets with masks of what classes co-occur with; no percentage."""
 
 
-def _values(figures: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[float]:
+def _values(figures: Sequence[Mapping[str, Any]], keys: Sequence[str], factor: float = 100.0) -> list[float]:
     found = []
     for entry in figures:
         value: Any = entry
         for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         if isinstance(value, (int, float)) and value == value:
-            found.append(100 * float(value))
+            found.append(factor * float(value))
     return found
 
 
-def _cell(values: Sequence[float]) -> str:
+def _cell(values: Sequence[float], digits: int = 1) -> str:
     if not values:
         return ''
-    return f'{mean(values):.1f}' + (f' ± {stdev(values):.1f}' if len(values) > 1 else '')
+    return f'{mean(values):.{digits}f}' + (f' ± {stdev(values):.{digits}f}' if len(values) > 1 else '')
 
 
 def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -45,7 +47,11 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
         rows: Lines of the table.
         results: Of :class:`~mmwsss.ablation.runner.AblationRunner`, by row id.
     """
+    rows = list(rows)
     names = [name for name, _ in COLUMNS]
+    with_context = any('co_occurrence' in figure for entry in results.values() for figure in entry.get('figures', []))
+    if with_context:
+        names.append(CO_OCCURRENCE[0])
     lines = [
         f'| row | | reported | {names[0]} | control | {" | ".join(names[1:])} | seeds |',
         '|' + '---|' * (5 + len(names)),
@@ -54,6 +60,8 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
         entry = results.get(row.row, {})
         figures = entry.get('figures', [])
         cells = [_cell(_values(figures, keys)) for _, keys in COLUMNS]
+        if with_context:
+            cells.append(_cell(_values(figures, CO_OCCURRENCE[1], 1.0), 2))
         if not figures:
             cells[0] = 'cannot run here' if 'missing' in entry else 'not run'
         control = _cell(_values(entry.get('control', []), COLUMNS[0][1]))
@@ -78,6 +86,9 @@ def results_json(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) 
                 if values:
                     label = name if kind == 'figures' else f'control: {name}'
                     summary[label] = {'mean': mean(values), 'std': stdev(values) if len(values) > 1 else None}
+        values = _values(entry.get('figures', []), CO_OCCURRENCE[1], 1.0)
+        if values:
+            summary[CO_OCCURRENCE[0]] = {'mean': mean(values), 'std': stdev(values) if len(values) > 1 else None}
         content.append({**asdict(row), 'summary': summary, **entry})
     return content
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import SMALL, toy_variables, write_toy
 
 import mmwsss
-from mmwsss.ablation import ROWS, results_json, results_table, select_rows
+from mmwsss.ablation import ROWS, Row, results_json, results_table, select_rows
 from mmwsss.ablation import runner as runner_module
 from mmwsss.ablation.runner import AblationRunner, data_variables
 from mmwsss.ablation.scales import Scale
@@ -146,11 +146,30 @@ def test_table_and_json():
     assert '| not run |' in results_table([row], {})
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_configs_of_your_own_on_several_classes(scale, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
+    variables = data_variables('shapes', tmp_path / 'out')
+    assert variables['num_classes'] == 4 and variables['context_by_class']
+    rows = [
+        Row('own', name, name, f'configs/{name}.py', 'configs/pseudo/acr.py', None)
+        for name in ('vitmini_tokens', 'acr_ts_vitmini_r18_cos_global_tokens')
+    ]
+    runner = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None)
+    results = runner.run(rows)
+    assert not results['vitmini_tokens']['control'] and len(results[rows[1].row]['control']) == 1
+    table = results_table(rows, results)
+    assert 'co-occurrence |' in table and len({line.count('|') for line in table.splitlines()}) == 1
+    assert results_json(rows, results)[1]['summary']['co-occurrence']['mean'] > 0
+
+
 def test_data_variables(tmp_path):
     assert data_variables('smoke5k', tmp_path) == {}
     (tmp_path / 'mine.py').write_text("dataset_root = '/data'\nval_ann = None\n")
     assert data_variables(str(tmp_path / 'mine.py'), tmp_path) == {'dataset_root': '/data', 'val_ann': None}
-    with pytest.raises(FileNotFoundError, match="Expected data 'smoke5k', 'scenes' or a config .* but got 'nope'"):
+    with pytest.raises(
+        FileNotFoundError, match="Expected data 'smoke5k', 'scenes', 'shapes' or a config .* but got 'nope'"
+    ):
         data_variables('nope', tmp_path)
 
 

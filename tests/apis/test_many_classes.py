@@ -26,19 +26,32 @@ def shapes(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def teacher(shapes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('teacher')
-    train(load_config('configs/r18_pcm.py', {**shapes, **TINY}), folder, quiet=True)
-    return {'teacher_checkpoint': str(folder / 'epoch_1.pth')}
+    made = {}
+    for name in ('r18_pcm', 'r18_pcm_extra'):
+        folder = tmp_path_factory.mktemp(name)
+        train(load_config(f'configs/{name}.py', {**shapes, **TINY}), folder, quiet=True)
+        made[name] = {'teacher_checkpoint': str(folder / 'epoch_1.pth')}
+    return made
+
+
+def teacher_options(config, teacher):
+    if '_ts_' not in f'_{config}':
+        return {}
+    return teacher['r18_pcm_extra' if config.endswith('_tokens') else 'r18_pcm']
 
 
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize(
     ('config', 'method'),
-    [('vitmini', 'cam'), ('acr_vitmini', 'acr'), ('ts_vitmini_r18_cos_global', 'cam'),
-     ('acr_ts_vitmini_r18_cos_global', 'acr_unrefined')],
-)  # fmt: skip
+    [
+        ('vitmini', 'cam'),
+        ('acr_vitmini', 'acr'),
+        ('ts_vitmini_r18_cos_global', 'cam'),
+        ('acr_ts_vitmini_r18_cos_global_tokens', 'acr_unrefined'),
+    ],
+)
 def test_from_labels_to_a_segmentor(config, method, shapes, teacher, tmp_path):
-    options = {**shapes, **TINY, **(teacher if '_ts_' in f'_{config}' else {})}
+    options = {**shapes, **TINY, **teacher_options(config, teacher)}
     runner = train(load_config(f'configs/{config}.py', options), tmp_path / 'student', quiet=True)
     assert np.isfinite(runner.message_hub.get_scalar('train/loss').current())
     checkpoint = tmp_path / 'student/epoch_1.pth'
@@ -53,7 +66,7 @@ def test_from_labels_to_a_segmentor(config, method, shapes, teacher, tmp_path):
     figures = evaluate_cams(cfg, init_classifier(checkpoint), cfg.test_set).compute(0.3)
     if method.startswith('acr'):  # a plain CAM may be empty after one epoch
         assert set(figures['co_occurrence_per_class']) <= set(CLASSES) and figures['co_occurrence'] > 0
-    if config == 'acr_ts_vitmini_r18_cos_global':
+    if config == 'acr_ts_vitmini_r18_cos_global_tokens':
         segmentor = 'configs/seg/segformer_mit-b0_pseudo-512x512.py'
         seg = {**shapes, **SMALL, 'pretrained': False, 'num_classes': 4, 'pseudo_root': str(tmp_path / 'masks')}
         train(load_config(segmentor, seg), tmp_path / 'seg', quiet=True)
