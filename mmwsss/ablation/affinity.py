@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 
-from mmwsss.apis import make_pseudo, train
+from mmwsss.apis import make_pseudo
 from mmwsss.utils.config import load_config
 
 if TYPE_CHECKING:
@@ -29,15 +29,14 @@ def train_affinity_for(runner: AblationRunner, cfg: Config, config: str, pseudo:
         return
     folder = runner.work_dir / 'affinity' / Path(config).stem / Path(pseudo).stem / f'seed{seed}'
     maps = load_config(pseudo, {**runner.scale.pseudo_variables(pseudo, runner.data), 'save_cam': True})
+    maps.pseudo.generator.target_layers = cfg.pseudo.generator.target_layers
     before = next(i for i, step in enumerate(maps.pseudo.refine) if step['type'].endswith('AffinityRefine'))
     maps.pseudo.refine = [*maps.pseudo.refine[:before], maps.pseudo.refine[-1]]
     make_pseudo(maps, runner.trained(config, seed)['checkpoint'], folder / 'maps')
     affinity = runner.scale.cfg.affinity
     options = {**runner.data, 'seed': seed, 'cam_root': str(folder / 'maps')}
     training = load_config(affinity, runner.scale.train_variables(affinity, options))
-    checkpoint = folder / 'train' / f'epoch_{training.train_cfg.max_epochs}.pth'
-    if not checkpoint.exists():
-        runner.say(f'training {Path(affinity).stem} for {Path(config).stem}, {Path(pseudo).stem}, seed {seed} ...')
-        train(training, folder / 'train', resume=True, quiet=True)
+    label = f'{Path(affinity).stem} for {Path(config).stem}, {Path(pseudo).stem}, seed {seed}'
+    checkpoint = runner.train_once(training, folder / 'train', label)['checkpoint']
     for step in steps:
-        step.checkpoint = str(checkpoint)
+        step.checkpoint = checkpoint

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.ablation.affinity import train_affinity_for
 from mmwsss.ablation.rows import Row
@@ -15,7 +16,7 @@ from mmwsss.ablation.scales import Scale
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
 from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
 from mmwsss.apis.stages import FIXED_THRESHOLD
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import config_variables, data_options, load_config
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
@@ -45,7 +46,7 @@ def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(
             f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
         )
-    return Config.fromfile(data).to_dict()
+    return data_options(data)
 
 
 class AblationRunner:
@@ -83,6 +84,8 @@ class AblationRunner:
             dict: by row id ``figures`` and ``control``, a list of one dict a seed each, or ``missing``, why the row
             cannot run.
         """
+        rows = list(rows)
+        self._check_options(rows)
         results: dict[str, dict[str, Any]] = {}
         for seed in self.seeds:
             for row in rows:
@@ -91,19 +94,28 @@ class AblationRunner:
                     continue
                 try:
                     entry['figures'].append(self.figures(self.scale.config(row.config), row.pseudo, seed))
-                    if self.is_distilled(row.config):
+                    if self.has_control(row.config):
                         entry['control'].append(self.figures(self.scale.cfg.control, row.pseudo, seed))
                 except _UNAVAILABLE as error:
                     entry['missing'] = str(error)
                     self.say(f'{row.row}: cannot run: {error}')
         return results
 
+    def _check_options(self, rows: Sequence[Row]) -> None:
+        """An option that no config of the rows has is a slip of the pen."""
+        configs = {self.scale.cfg.teacher, self.scale.cfg.control}
+        configs |= {self.scale.config(row.config) for row in rows} | {row.pseudo for row in rows if row.pseudo}
+        known = set().union(*(config_variables(config) for config in configs))
+        unknown = sorted(set(self.data) - known)
+        if unknown:
+            raise ValueError(f'Expected variables of the configs that are run, but none of them has {unknown}.')
+
     def finished(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
         """The results that are there, without running anything."""
         results = {}
         for row in rows:
             configs = {'figures': self.scale.config(row.config)}
-            if self.is_distilled(row.config):
+            if self.has_control(row.config):
                 configs['control'] = self.scale.cfg.control
             entry: dict[str, Any] = {'figures': [], 'control': []}
             for kind, config in configs.items():
@@ -113,7 +125,7 @@ class AblationRunner:
         return results
 
     @staticmethod
-    def is_distilled(config: str) -> bool:
+    def has_control(config: str) -> bool:
         """Whether a table's config has more than the student alone, and so a matched control."""
         return Path(config).name.startswith(('ts_', 'co_', 'acr_'))
 
@@ -131,10 +143,17 @@ class AblationRunner:
             options['teacher_checkpoint'] = teacher['checkpoint']
         variables = self.scale.train_variables(config, options)
         cfg = load_config(config, variables)
-        fingerprint = content_hash(cfg.to_dict())
         folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}'
-        with locked(folder):  # another process may train the same: it is waited for
-            return self._train(cfg, folder, fingerprint, f'{Path(config).stem}, seed {seed}')
+        return self.train_once(cfg, folder, f'{Path(config).stem}, seed {seed}')
+
+    def train_once(self, cfg: Config, folder: Path, label: str) -> dict[str, Any]:
+        """Train into a folder, go on with an interrupted run, or find the result; another process is waited for.
+
+        Raises:
+            ValueError: If the folder holds another config's run.
+        """
+        with locked(folder):
+            return self._train(cfg, folder, content_hash(cfg.to_dict()), label)
 
     def _train(self, cfg: Config, folder: Path, fingerprint: str, label: str) -> dict[str, Any]:
         path, started = folder / 'result.json', folder / 'started.json'
@@ -147,10 +166,9 @@ class AblationRunner:
         write_json(started, {'fingerprint': fingerprint})
         self.say(f'training {label} ...')
         start = time.perf_counter()
-        runner = train(cfg, folder, resume=True, quiet=True)
-        epochs = runner.max_epochs
+        train(cfg, folder, resume=True, quiet=True)
         result = {
-            'checkpoint': str(folder / f'epoch_{epochs}.pth'),
+            'checkpoint': find_latest_checkpoint(str(folder)),
             'fingerprint': fingerprint,
             'seconds': round(time.perf_counter() - start, 1),
         }
@@ -186,19 +204,26 @@ class AblationRunner:
         with locked(path.parent / f'.{path.stem}'):
             return self._figures(config, pseudo, seed, trained, path)
 
+    def _pseudo_config(self, pseudo: str) -> Config:
+        cfg = load_config(pseudo, self.scale.pseudo_variables(pseudo, self.data))
+        cfg.pseudo.generator.target_layers = self.scale.target_layers(cfg.pseudo.generator.target_layers)
+        return cfg
+
     def _figures(
         self, config: str, pseudo: str | None, seed: int, trained: Mapping[str, Any], path: Path
     ) -> dict[str, Any]:
+        settings = None if pseudo is None else self._pseudo_config(pseudo).to_dict()
+        fingerprint = content_hash([trained['fingerprint'], settings])
         if path.exists():
             result = read_json(path)
-            if result['fingerprint'] == trained['fingerprint']:
+            if result['fingerprint'] == fingerprint:
                 return result['figures']
         self.say(f'evaluating {path.parent.relative_to(self.work_dir / "eval")}, seed {seed} ...')
         if pseudo is None:
             figures = self._segmentor_figures(config, seed, trained)
         else:
-            figures = self._pseudo_figures(config, pseudo, seed, trained)
-        write_json(path, {'fingerprint': trained['fingerprint'], 'figures': figures})
+            figures = self._pseudo_figures(config, pseudo, seed, trained, fingerprint)
+        write_json(path, {'fingerprint': fingerprint, 'figures': figures})
         return figures
 
     def _segmentor_figures(self, config: str, seed: int, trained: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,16 +233,18 @@ class AblationRunner:
         folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}' / 'test'
         return test(cfg, trained['checkpoint'], folder, quiet=True)
 
-    def _pseudo_figures(self, config: str, pseudo: str, seed: int, trained: Mapping[str, Any]) -> dict[str, Any]:
-        cfg = load_config(pseudo, self.scale.pseudo_variables(pseudo, self.data))
+    def _pseudo_figures(
+        self, config: str, pseudo: str, seed: int, trained: Mapping[str, Any], fingerprint: str
+    ) -> dict[str, Any]:
+        cfg = self._pseudo_config(pseudo)
         if not cfg.test_set or not cfg.test_masks:
             raise ValueError('Expected a test set with masks to evaluate on, but the data has none.')
-        cfg.pseudo.generator.target_layers = self.scale.target_layers(cfg.pseudo.generator.target_layers)
         train_affinity_for(self, cfg, config, pseudo, seed)
         kinds = [step['type'].removeprefix('mmwsss.') for step in cfg.pseudo.refine]
         if not set(kinds) <= {'LayerFusion', 'ThresholdMask'}:
             cfg.pseudo.dataset = cfg.test_set
-            folder = self._eval_path(config, pseudo, seed).with_suffix('')
+            path = self._eval_path(config, pseudo, seed)
+            folder = path.with_name(f'{path.stem}-{fingerprint[:8]}')  # masks of other settings lie beside it
             return make_pseudo(cfg, trained['checkpoint'], folder)['mask']
         model = init_classifier(trained['checkpoint'])
         collected = evaluate_cams(cfg, model, cfg.test_set)

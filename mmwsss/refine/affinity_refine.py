@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
 from mmwsss.models.affinity.functional import affinity_matrix, random_walk
 from mmwsss.registry import MODELS, TRANSFORMS
@@ -69,9 +69,8 @@ class AffinityRefine(BaseTransform):
         if not str(config.model.type).endswith('AffinityNet'):
             raise ValueError(f'Expected an AffinityNet in {checkpoint}, but got {config.model.type}.')
         self.size = int(config.img_size)
-        init_default_scope('mmseg')
-        self.model = MODELS.build(_without_pretrained(config.model.to_dict()))
-        init_default_scope('mmpretrain')
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            self.model = MODELS.build(_without_pretrained(config.model.to_dict()))
         self.model.load_state_dict(content['state_dict'])
         self.model.eval()
 

@@ -77,6 +77,14 @@ def test_shared_runs_are_trained_once_and_finished_ones_never_again(scale, data,
     (tmp_path / 'out/train/vitmini_tokens/seed2/result.json').unlink()
     assert again.run(rows) == results and trainings == ['vitmini_tokens/seed2']
     assert (tmp_path / 'out/train/vitmini_tokens/seed2/started.json').exists()
+    lower = AblationRunner(Scale(str(scale)), {**data, 'mask_threshold': 0.0}, [1], tmp_path / 'out', lambda line: None)
+    trainings.clear()
+    changed = lower.run(select_rows(['4.10-1.0', '4.11c-2']))  # maps and masks are evaluated anew, nothing is trained
+    assert not trainings
+    for name in ('4.10-1.0', '4.11c-2'):
+        assert changed[name]['figures'][0] != results[name]['figures'][0]
+    with pytest.raises(ValueError, match=r"none of them has \['datset_root'\]"):
+        AblationRunner(Scale(str(scale)), {**data, 'datset_root': 'x'}, [1], tmp_path / 'out').run(rows)
     other = AblationRunner(Scale(str(scale)), {**data, 'lr': 0.5}, [1], tmp_path / 'out', lambda line: None)
     with pytest.raises(ValueError, match='made by other settings: choose another --work-dir'):
         other.run(rows)

@@ -1,7 +1,6 @@
 """CLIPRefine with a CLIP of toy size, and the dark channel."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -66,15 +65,24 @@ def test_toy_clip(fuse, toy):
     assert not np.allclose(step.similarity(brighter), similarity)
 
 
-def test_patches_are_those_of_the_network(toy):
-    """The pooled embedding of the same tokens is CLIP's own image embedding."""
+def test_similarity_is_that_of_the_projected_patch_tokens(toy):
+    """Computed from what the transformer gives, class token first."""
     step = CLIPRefine(POSITIVE, NEGATIVE, *toy)
-    x = torch.rand(1, 3, 32, 32)
+    img = scene()['img']
+    kept = []
+    visual = step.model.visual
+    handle = visual.transformer.register_forward_hook(lambda m, i, o: kept.append(o))
+    similarity = step.similarity(img)
+    handle.remove()
     with torch.no_grad():
-        pooled, tokens = step.model.visual(x)
-        assert tokens.shape == (1, 16, 32)
-        assert torch.allclose(pooled, step.model.encode_image(x)[0] if isinstance(step.model.encode_image(x), tuple)
-                              else step.model.encode_image(x), atol=1e-5)  # fmt: skip
+        patches = visual.ln_post(kept[0])[0, 1:] @ visual.proj
+    patches = patches / patches.norm(dim=1, keepdim=True)
+    for k in range(2):
+        against = [
+            (patches @ text).mul(step.model.logit_scale.exp().item()) for text in (step.positive[k], *step.negative)
+        ]
+        expected = torch.stack(against).softmax(0)[0].view(4, 4)
+        assert np.allclose(similarity[k], expected, atol=1e-5)
 
 
 def test_clip_errors(toy, tmp_path):
@@ -121,8 +129,3 @@ def test_dark_channel_prefers_haze():
         DarkChannelRefine(2)
     with pytest.raises(ValueError, match='one size'):
         DarkChannelRefine()({'img': img, 'cam': np.zeros((1, 3, 3))})
-
-
-def test_the_papers_prompt_is_in_the_config():
-    text = Path('configs/pseudo/gradcam_ms_clip.py').read_text()
-    assert 'a photo of grey industrial smoke rising from factory chimneys' in text

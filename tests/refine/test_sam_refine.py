@@ -1,7 +1,5 @@
 """SAM voting against a slow plain version and the paper's code; a SAM of toy size from end to end."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,7 @@ from mmwsss.refine.sam_masks import SamMasks
 from mmwsss.refine.sam_refine import prompts_of, vote
 
 TOY = {'embed_dim': 16, 'depth': 2, 'num_heads': 2, 'global_attn_indexes': (1,), 'image_size': 64}
-EAGER = {'pred_iou_thresh': -100.0, 'stability_score_thresh': -1.0, 'min_mask_region_area': 0, 'box_nms_thresh': 1.0}
+EAGER = {'pred_iou_thresh': -100.0, 'stability_score_thresh': -1.0, 'min_mask_region_area': 10, 'box_nms_thresh': 1.0}
 
 
 def encode(masks):
@@ -103,27 +101,28 @@ def test_toy_sam(mode, checkpoint, tmp_path):
     refined = step({**data, 'cam': data['cam'].copy()})['cam']
     assert refined.shape == (2, 48, 64) and refined.dtype == np.float32
     assert not refined[1].any()  # not in the label
-    assert set(np.unique(refined[0] > 0)) <= {False, True} and refined[0].max() > 0.99
+    seed = data['cam'][0] > 0.3
+    if mode == 'automatic':
+        expected = vote(seed, step.masks(data['img']), 'copy', 0.0, 1.0)
+    else:
+        expected = step.masks.prompted(data['img'], *prompts_of(seed, data['cam'][0])).any(0)
+    assert np.array_equal(refined[0] > 0, expected) and expected.any()
     inside = refined[0][refined[0] > 0]
     assert inside.min() >= 0.999 - 1e-6
 
 
-def test_masks_are_kept(checkpoint, tmp_path, monkeypatch):
+def test_masks_are_kept(checkpoint, tmp_path):
     img = scene()['img']
     masks = SamMasks(TOY, checkpoint, tmp_path, 3, EAGER)
     made = masks(img)
     assert len(made) >= 3
     again = SamMasks(TOY, checkpoint, tmp_path, 3, EAGER)
-    start = time.perf_counter()
     kept = again(img)
-    assert time.perf_counter() - start < 1.0  # read, not computed: no network was built
-    assert again._sam is None
+    assert again._sam is None  # read, not computed: no network was built
     for a, b in zip(made, kept, strict=True):
         assert np.array_equal(coder.decode(a), coder.decode(b))
     other = SamMasks(TOY, checkpoint, tmp_path, 2, EAGER)
     assert other.folder != masks.folder  # settings do not mix
-    gone = SamMasks(TOY, tmp_path / 'toy.pth', tmp_path, 3, EAGER) if (tmp_path / 'toy.pth').exists() else None
-    assert gone is None
     changed = img.copy()
     changed[0, 0] += 1
     again(changed)
