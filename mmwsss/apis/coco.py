@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.datasets.metainfo import png_palette
-from mmwsss.utils.dependencies import require
+from mmwsss.utils.coco_masks import decode_segmentation
 from mmwsss.utils.files import atomic_write, read_json, write_json
 from mmwsss.utils.progress import Progress
 
@@ -33,20 +33,11 @@ def semantic_mask(
     Returns:
         np.ndarray: uint8 (H, W), 0 background, k + 1 class k.
     """
-    coder = require('pycocotools.mask', 'the COCO converter')
     mask = np.zeros((height, width), np.uint8)
     for annotation in sorted(annotations, key=lambda entry: -entry.get('area', 0)):
-        segmentation = annotation['segmentation']
-        if isinstance(segmentation, list):
-            polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
-            if not polygons:
-                continue
-            code = coder.merge(coder.frPyObjects(polygons, height, width))
-        elif isinstance(segmentation['counts'], list):
-            code = coder.frPyObjects(segmentation, height, width)
-        else:
-            code = segmentation
-        mask[coder.decode(code).astype(bool)] = index[annotation['category_id']] + 1
+        part = decode_segmentation(annotation['segmentation'], height, width)
+        if part is not None:
+            mask[part] = index[annotation['category_id']] + 1
     return mask
 
 

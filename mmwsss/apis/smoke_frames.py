@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
-from mmwsss.utils.dependencies import require
+from mmwsss.utils.coco_masks import decode_segmentation
 from mmwsss.utils.files import atomic_write, read_json, write_json
 from mmwsss.utils.progress import Progress
 
@@ -80,26 +80,11 @@ def smoke_mask(
     annotations: Sequence[Mapping[str, Any]], height: int, width: int, wanted: frozenset[int] | set[int]
 ) -> np.ndarray:
     """Union of the polygons and run-length codes of some categories, bool (H, W)."""
-    coder = require('pycocotools.mask', 'smoke_frames')
     mask = np.zeros((height, width), bool)
     for annotation in annotations:
-        if annotation['category_id'] not in wanted:
-            continue
-        segmentation = annotation['segmentation']
-        if isinstance(segmentation, list):
-            code = coder.merge(coder.frPyObjects(segmentation, height, width)) if segmentation else None
-        elif isinstance(segmentation['counts'], list):
-            code = coder.frPyObjects(segmentation, height, width)
-        else:
-            code = segmentation
-        if code is not None:
-            decoded = coder.decode(code).astype(bool)
-            if decoded.shape != mask.shape:
-                raise ValueError(
-                    f'Expected a mask of {mask.shape} (H, W) for annotation {annotation.get("id")}, '
-                    f'but got {decoded.shape}.'
-                )
-            mask |= decoded
+        if annotation['category_id'] in wanted:
+            part = decode_segmentation(annotation['segmentation'], height, width)
+            mask |= False if part is None else part
     return mask
 
 

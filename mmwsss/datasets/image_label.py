@@ -72,6 +72,11 @@ class ImageLabelDataset(BaseDataset):
         self.check_files = check_files
         super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix, classes=classes, **kwargs)
 
+    @property
+    def gives_masks(self) -> bool:
+        """Whether items name their masks: to test, never to train."""
+        return self.test_mode
+
     def load_data_list(self) -> list[dict]:
         """Read the label file or the folders, and check every label and, to train, every file."""
         rows, names, source = self._read_rows()
@@ -173,7 +178,7 @@ class ImageLabelDataset(BaseDataset):
             'gt_label': gt_label,
             'gt_score': gt_score,
         }
-        if self.test_mode:
+        if self.gives_masks:
             for key in ('seg_map_path', 'context_path'):
                 if self.data_prefix.get(key):
                     item[key] = osp.join(self.data_prefix[key], osp.splitext(path)[0] + self.mask_suffix)

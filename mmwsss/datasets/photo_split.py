@@ -64,13 +64,14 @@ class PhotoSplitDataset(ImageLabelDataset):
         self.group_file, self.group_columns, self.with_masks = group_file, tuple(group_columns), with_masks
         super().__init__(**kwargs)
 
+    @property
+    def gives_masks(self) -> bool:
+        """Whether items name their masks: to test, or where training on pixels is asked for."""
+        return self.test_mode or self.with_masks
+
     def load_data_list(self) -> list[dict]:
         """Items of the part."""
-        test_mode, self.test_mode = self.test_mode, self.test_mode or self.with_masks
-        try:
-            data_list = super().load_data_list()
-        finally:
-            self.test_mode = test_mode
+        data_list = super().load_data_list()
         groups = self._read_groups()
         chosen = [item for item in data_list if self._part_of(item['img_path'], groups) == self.part]
         if not chosen:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor
@@ -56,13 +54,8 @@ class AllPairsConsistency(BaseModel):
         backbone = self.model.cam_classifier.backbone
         if not transformer_blocks(backbone):
             raise ValueError(f'Expected a backbone with attention, but got {type(backbone).__name__}.')
-        self.view = build_view(view, self._patch_size(backbone))
+        self.view = build_view(view, backbone.img_size[0] // backbone.patch_resolution[0])
         self.activation_weight, self.affinity_weight = activation_weight, affinity_weight
-
-    @staticmethod
-    def _patch_size(backbone: Any) -> int:
-        rows, columns = backbone.patch_resolution
-        return backbone.img_size[0] // rows if rows else backbone.img_size[1] // columns
 
     @property
     def num_classes(self) -> int:

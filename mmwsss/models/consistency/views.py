@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-class View:
+class View(ABC):
     """A second look at an image, and which of its patches shows what.
-
-    Subclasses give the picture, the grid, and corresponding positions.
 
     Args:
         patch_size: Side of a patch in pixels.
@@ -23,25 +23,21 @@ class View:
             raise ValueError(f'Expected patch_size >= 1, but got {patch_size}.')
         self.patch_size = patch_size
 
+    @abstractmethod
     def images(self, inputs: Tensor) -> Tensor:
         """The view of images (B, 3, H, W)."""
-        raise NotImplementedError
 
     def grid(self, grid: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the view's patches, given the image's."""
         return grid
 
-    def positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Flat positions (n,) in the image, and those in the view that show the same."""
-        raise NotImplementedError
-
+    @abstractmethod
     def compare_first(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The image's attention (B, N) and (B, N, N), at the positions that are compared."""
-        return _take(vector, matrix, self.positions(grid)[0])
 
+    @abstractmethod
     def compare_second(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The view's attention, in the order of :meth:`compare_first`."""
-        return _take(vector, matrix, self.positions(grid)[1])
 
 
 def _take(vector: Tensor, matrix: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,41 +49,38 @@ def _numbers(grid: tuple[int, int]) -> Tensor:
     return torch.arange(grid[0] * grid[1]).view(grid)
 
 
-class _Rearranged(View):
-    """A view that only moves patches: what happens to the picture happens to the grid."""
+class Rearranged(View):
+    """A view that only moves patches: what happens to the picture happens to the grid.
 
-    move: Callable[[Tensor], Tensor]
+    Args:
+        patch_size: Side of a patch in pixels.
+        move: Moves the last two dimensions of a tensor.
+    """
+
+    def __init__(self, patch_size: int, move: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(patch_size)
+        self.move = move
 
     def images(self, inputs: Tensor) -> Tensor:
         """The view of images (B, 3, H, W)."""
-        return type(self).move(inputs)
+        return self.move(inputs)
 
     def grid(self, grid: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the view's patches."""
-        return tuple(type(self).move(_numbers(grid)).shape)
+        return tuple(self.move(_numbers(grid)).shape)
 
     def positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Every patch, and where it is in the view."""
-        moved = type(self).move(_numbers(grid)).flatten()  # which patch of the image lies at each place of the view
+        """Every patch (n,), and where it is in the view."""
+        moved = self.move(_numbers(grid)).flatten()  # which patch of the image lies at each place of the view
         return torch.arange(moved.numel()), moved.argsort()
 
+    def compare_first(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The image's attention as it is."""
+        return vector, matrix
 
-class HorizontalFlip(_Rearranged):
-    """Left and right changed; the published view."""
-
-    move = staticmethod(lambda values: values.flip(-1))
-
-
-class VerticalFlip(_Rearranged):
-    """Top and bottom changed."""
-
-    move = staticmethod(lambda values: values.flip(-2))
-
-
-class Rotation(_Rearranged):
-    """A quarter turn; rows and columns change places."""
-
-    move = staticmethod(lambda values: values.rot90(1, (-2, -1)))
+    def compare_second(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The view's attention, moved back."""
+        return _take(vector, matrix, self.positions(grid)[1])
 
 
 class CropShift(View):
@@ -120,6 +113,14 @@ class CropShift(View):
 
         first = window(max(-self.rows, 0), max(-self.columns, 0))
         return first, window(max(self.rows, 0), max(self.columns, 0))
+
+    def compare_first(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The image's attention, at the patches that both show."""
+        return _take(vector, matrix, self.positions(grid)[0])
+
+    def compare_second(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The view's attention, at the same patches."""
+        return _take(vector, matrix, self.positions(grid)[1])
 
 
 class Scale(View):
@@ -161,10 +162,10 @@ class Scale(View):
         return vector, matrix
 
 
-VIEWS: dict[str, type[View]] = {
-    'hflip': HorizontalFlip,
-    'vflip': VerticalFlip,
-    'rot90': Rotation,
+VIEWS: dict[str, Callable[..., View]] = {
+    'hflip': partial(Rearranged, move=lambda values: values.flip(-1)),  # the published one
+    'vflip': partial(Rearranged, move=lambda values: values.flip(-2)),
+    'rot90': partial(Rearranged, move=lambda values: values.rot90(1, (-2, -1))),
     'crop_shift': CropShift,
     'scale': Scale,
 }
