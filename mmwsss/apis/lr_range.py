@@ -92,7 +92,6 @@ class LrRangeHook(Hook):
         best = min(smooth(self.losses), default=math.inf)
         if not math.isfinite(loss) or (len(self.losses) > 10 and smooth([*self.losses, loss])[-1] > _DIVERGED * best):
             runner.train_loop.stop_training = True
-            runner.train_loop._max_iters = runner.iter + 1  # the loop reads this before each step
             return
         self.losses.append(loss)
 

@@ -2,7 +2,8 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 
-from mmwsss.models.segmentors import DeepLabV2Head, LargeFOVBackbone, LargeFOVHead
+from mmwsss.models.backbones import LargeFOVBackbone
+from mmwsss.models.segmentors import DeepLabV2Head, LargeFOVHead
 
 
 def test_v2_is_the_sum_of_dilated_classifiers():

@@ -10,7 +10,7 @@ from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
-from mmwsss.models.classifiers import pixel_label_loss
+from mmwsss.models.losses.pixel_loss import pixel_bce, pixel_dice
 from mmwsss.registry import MODELS
 
 ARCH = {'embed_dims': 16, 'num_layers': 2, 'num_heads': 2, 'feedforward_channels': 32}
@@ -33,10 +33,11 @@ def test_pixel_loss_by_hand():
             target = (labels[b][valid] == k + 1).astype(float)
             entropy += list(-(target * np.log(score) + (1 - target) * np.log(1 - score)))
             dice.append(1 - (2 * (score * target).sum() + 1) / (score.sum() + target.sum() + 1))
-    value = pixel_label_loss(torch.from_numpy(logits), torch.from_numpy(labels)).item()
-    assert value == pytest.approx(np.mean(entropy) + np.mean(dice), rel=1e-5)
+    tensors = torch.from_numpy(logits), torch.from_numpy(labels)
+    assert pixel_bce(*tensors).item() == pytest.approx(np.mean(entropy), rel=1e-5)
+    assert pixel_dice(*tensors).item() == pytest.approx(np.mean(dice), rel=1e-5)
     nothing = torch.full((3, 4, 5), IGNORE_LABEL)
-    assert pixel_label_loss(torch.from_numpy(logits), nothing).item() == 0
+    assert pixel_bce(tensors[0], nothing).item() == pixel_dice(tensors[0], nothing).item() == 0
 
 
 @pytest.mark.parametrize('head', ['ClassTokenHead', 'PooledHead'])

@@ -2,7 +2,8 @@
 
 from mmwsss.models.backbones.conv_stem import ConvStem
 from mmwsss.models.backbones.hybrid_stem import HybridStem
+from mmwsss.models.backbones.large_fov import LargeFOVBackbone
 from mmwsss.models.backbones.map_conformer import MapConformer
 from mmwsss.models.backbones.vision_transformer import TokenMapVisionTransformer
 
-__all__ = ['ConvStem', 'HybridStem', 'MapConformer', 'TokenMapVisionTransformer']
+__all__ = ['ConvStem', 'HybridStem', 'LargeFOVBackbone', 'MapConformer', 'TokenMapVisionTransformer']

@@ -1,6 +1,6 @@
 """Classifiers."""
 
 from mmwsss.models.classifiers.map_classifier import MapClassifier
-from mmwsss.models.classifiers.pixel_label_classifier import PixelLabelClassifier, pixel_label_loss
+from mmwsss.models.classifiers.pixel_label_classifier import PixelLabelClassifier
 
-__all__ = ['MapClassifier', 'PixelLabelClassifier', 'pixel_label_loss']
+__all__ = ['MapClassifier', 'PixelLabelClassifier']

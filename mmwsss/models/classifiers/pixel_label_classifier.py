@@ -5,39 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.models.classifiers.map_classifier import MapClassifier
 from mmwsss.models.heads.image_label_head import image_label_loss
+from mmwsss.models.losses.pixel_loss import pixel_bce, pixel_dice
 from mmwsss.registry import MODELS
-
-
-def pixel_label_loss(class_maps: Tensor, labels: Tensor, ignore: int = IGNORE_LABEL, eps: float = 1.0) -> Tensor:
-    """Binary cross-entropy plus Dice loss of class maps, over the pixels that have a label.
-
-    Args:
-        class_maps: Logits (B, K, h, w), resized to the labels.
-        labels: integer (B, H, W), 0 background, k + 1 class k.
-        ignore: Label of pixels that count nowhere; images of nothing else add nothing.
-        eps: Added to both sides of Dice's fraction, so that a class that is nowhere costs nothing.
-
-    Returns:
-        Tensor: scalar; zero where no pixel has a label.
-    """
-    logits = F.interpolate(class_maps.float(), size=labels.shape[1:], mode='bilinear', align_corners=False)
-    valid = (labels != ignore)[:, None].to(logits)
-    index = torch.arange(1, logits.shape[1] + 1, device=labels.device).view(1, -1, 1, 1)
-    target = (labels[:, None] == index).to(logits)
-    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
-    cross_entropy = (cross_entropy * valid).sum() / (valid.sum() * logits.shape[1]).clamp(min=1)
-    score = logits.sigmoid() * valid
-    overlap, total = (score * target).sum((2, 3)), (score + target * valid).sum((2, 3))
-    labelled = valid.flatten(1).amax(1)
-    dice = (1 - (2 * overlap + eps) / (total + eps)).mean(1)
-    return cross_entropy + (dice * labelled).sum() / labelled.sum().clamp(min=1)
 
 
 @MODELS.register_module()
@@ -61,7 +35,8 @@ class PixelLabelClassifier(MapClassifier):
         """``loss_bce`` and ``loss_pixel``."""
         feats = self.extract_feat(inputs)
         labels = torch.stack([torch.as_tensor(sample.gt_seg_map) for sample in data_samples]).to(inputs.device).long()
+        maps = self.head.pixel_maps(feats)
         return {
             'loss_bce': image_label_loss(self.head(feats), data_samples),
-            'loss_pixel': self.pixel_weight * pixel_label_loss(self.head.pixel_maps(feats), labels),
+            'loss_pixel': self.pixel_weight * (pixel_bce(maps, labels) + pixel_dice(maps, labels)),
         }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch.nn as nn
-from mmpretrain.models.backbones import VGG
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor
 
@@ -72,19 +71,3 @@ class LargeFOVHead(BaseDecodeHead):
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits."""
         return self.cls_seg(self.fc7(self.fc6(self._transform_inputs(inputs))))  # cls_seg has the second dropout
-
-
-@MODELS.register_module()
-class LargeFOVBackbone(VGG):
-    """MMPretrain's VGG with output stride 8: the last two poolings keep the grid, the last stage has dilation 2.
-
-    Args:
-        **kwargs: Of :class:`mmpretrain.models.backbones.VGG`; weights of its classifiers load.
-    """
-
-    def __init__(self, depth: int = 16, **kwargs: Any) -> None:
-        super().__init__(depth, dilations=(1, 1, 1, 1, 2), **kwargs)
-        features = getattr(self, self.module_name)
-        poolings = [index for index, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-        for index in poolings[-2:]:
-            features[index] = nn.MaxPool2d(3, stride=1, padding=1)

@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from torch import Tensor
 
-from mmwsss.datasets.metainfo import IGNORE_LABEL
+from mmwsss.models.losses.pixel_loss import pixel_bce
 from mmwsss.models.segmentors.sam_network import build_sam
 from mmwsss.registry import MODELS
 
@@ -111,7 +111,7 @@ class SAMFinetuner(BaseModel):
         """
         logits = self.logits(inputs)
         if mode == 'loss':
-            return {'loss_bce': self._loss(logits, torch.stack([s.gt_sem_seg.data[0] for s in data_samples]))}
+            return {'loss_bce': pixel_bce(logits, torch.stack([s.gt_sem_seg.data[0] for s in data_samples]))}
         if mode == 'predict':
             for sample, scores in zip(data_samples, logits.sigmoid()):
                 scores = F.interpolate(scores[None], size=sample.ori_shape, mode='bilinear', align_corners=False)[0]
@@ -119,13 +119,3 @@ class SAMFinetuner(BaseModel):
                 sample.pred_sem_seg = PixelData(data=torch.where(best > self.threshold, label + 1, 0))
             return data_samples
         return logits
-
-    @staticmethod
-    def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-        """Binary cross-entropy at the labels' size, mean over the pixels that have one."""
-        logits = F.interpolate(logits, size=labels.shape[1:], mode='bilinear', align_corners=False)
-        valid = (labels != IGNORE_LABEL)[:, None].to(logits)
-        index = torch.arange(1, logits.shape[1] + 1, device=labels.device).view(1, -1, 1, 1)
-        target = (labels[:, None] == index).to(logits)
-        values = F.binary_cross_entropy_with_logits(logits, target, reduction='none') * valid
-        return values.sum() / (valid.sum() * logits.shape[1]).clamp(min=1)
