@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> bool:
     work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{scale.name}')
     data = {**data_variables(args.data, work_dir), **(args.cfg_options or {})}
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True))
+    runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True), Path(args.data).stem)
     results = runner.finished(rows) if args.report_only else runner.run(rows)
     name = '_'.join(args.run or [f'configs_{Path(args.pseudo).stem}'])
     table = results_table(rows, results)

@@ -11,22 +11,24 @@ from mmwsss.apis import make_pseudo
 from mmwsss.utils.config import load_config
 
 if TYPE_CHECKING:
+    from mmwsss.ablation.rows import Row
     from mmwsss.ablation.runner import AblationRunner
 
 
-def train_affinity_for(runner: AblationRunner, cfg: Config, config: str, pseudo: str, seed: int) -> None:
+def train_affinity_for(runner: AblationRunner, cfg: Config, row: Row, config: str, seed: int) -> None:
     """Where a pseudo config has an AffinityRefine: keep the training images' maps, train on them, name the checkpoint.
 
     Args:
         runner: Knows scale, data and folders.
         cfg: The pseudo config; the step's ``checkpoint`` is set in place.
+        row: The row, whose pseudo config it is.
         config: Training config of the classifier.
-        pseudo: Path of the pseudo config.
         seed: Seed.
     """
     steps = [step for step in cfg.pseudo.refine if step['type'].endswith('AffinityRefine')]
     if not steps:
         return
+    pseudo = row.pseudo
     folder = runner.work_dir / 'affinity' / Path(config).stem / Path(pseudo).stem / f'seed{seed}'
     maps = load_config(pseudo, {**runner.scale.pseudo_variables(pseudo, runner.data), 'save_cam': True})
     maps.pseudo.generator.target_layers = cfg.pseudo.generator.target_layers

@@ -63,6 +63,7 @@ class AblationRunner:
         seeds: Seeds; each run's teacher has its seed too.
         work_dir: Output folder.
         say: Gets one line a step.
+        data_name: What ``data`` is of (``'voc12'``): rows whose published figure is of it use its test set.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class AblationRunner:
         seeds: Sequence[int],
         work_dir: str | Path,
         say: Callable[[str], None] = print,
+        data_name: str | None = None,
     ) -> None:
-        self.scale, self.data, self.seeds = scale, dict(data), tuple(seeds)
+        self.scale, self.data, self.seeds, self.data_name = scale, dict(data), tuple(seeds), data_name
         self.work_dir, self.say = Path(work_dir), say
         self._init: dict[str, str] | None = None
 
@@ -93,9 +95,10 @@ class AblationRunner:
                 if 'missing' in entry:
                     continue
                 try:
-                    entry['figures'].append(self.figures(self.scale.config(row.config), row.pseudo, seed))
-                    if self.has_control(row.config):
-                        entry['control'].append(self.figures(self.scale.cfg.control, row.pseudo, seed))
+                    entry['figures'].append(self.figures(row, self.scale.config(row.config), seed))
+                    control = self.control(row.config)
+                    if control:
+                        entry['control'].append(self.figures(row, control, seed))
                 except _UNAVAILABLE as error:
                     entry['missing'] = str(error)
                     self.say(f'{row.row}: cannot run: {error}')
@@ -105,6 +108,7 @@ class AblationRunner:
         """An option that no config of the rows has is a slip of the pen."""
         configs = {self.scale.cfg.teacher, self.scale.cfg.control}
         configs |= {self.scale.config(row.config) for row in rows} | {row.pseudo for row in rows if row.pseudo}
+        configs |= {self.scale.config(row.segmentor) for row in rows if row.segmentor}
         known = set().union(*(config_variables(config) for config in configs))
         unknown = sorted(set(self.data) - known)
         if unknown:
@@ -115,19 +119,22 @@ class AblationRunner:
         results = {}
         for row in rows:
             configs = {'figures': self.scale.config(row.config)}
-            if self.has_control(row.config):
-                configs['control'] = self.scale.cfg.control
+            control = self.control(row.config)
+            if control:
+                configs['control'] = control
             entry: dict[str, Any] = {'figures': [], 'control': []}
             for kind, config in configs.items():
-                paths = [self._eval_path(config, row.pseudo, seed) for seed in self.seeds]
+                paths = [self._eval_path(row, config, seed) for seed in self.seeds]
                 entry[kind] = [read_json(path)['figures'] for path in paths if path.exists()]
             results[row.row] = entry
         return results
 
-    @staticmethod
-    def has_control(config: str) -> bool:
-        """Whether a table's config has more than the student alone, and so a matched control."""
-        return Path(config).name.startswith(('ts_', 'co_', 'acr_'))
+    def control(self, config: str) -> str | None:
+        """The student alone that a table's config is compared with; None for a network that stands alone."""
+        name = Path(config).name
+        if name.startswith('acr_') and not name.startswith('acr_ts_'):
+            return self.scale.config(self.scale.cfg.acr_control)
+        return self.scale.cfg.control if name.startswith(('ts_', 'co_', 'acr_')) else None
 
     def trained(self, config: str, seed: int) -> dict[str, Any]:
         """Train a config, or find that it was: ``checkpoint``, ``fingerprint``, ``seconds``.
@@ -189,67 +196,106 @@ class AblationRunner:
             }
         return self._init
 
-    def _eval_path(self, config: str, pseudo: str | None, seed: int) -> Path:
-        name = Path(pseudo).stem if pseudo else 'segmentor'
+    def _eval_path(self, row: Row, config: str, seed: int) -> Path:
+        name = Path(row.pseudo).stem if row.pseudo else 'segmentor'
+        if row.segmentor:
+            name += f'-{Path(self.scale.config(row.segmentor)).stem}'
+        if self._test_options(row):
+            name += f'-{row.row}'
         return self.work_dir / 'eval' / Path(config).stem / name / f'seed{seed}.json'
 
-    def figures(self, config: str, pseudo: str | None, seed: int) -> dict[str, Any]:
-        """Figures of a trained config on the test set, after a pseudo config's maps and refiners.
+    def _test_options(self, row: Row) -> dict[str, Any]:
+        return dict(row.test_options) if row.data and row.data == self.data_name else {}
+
+    def figures(self, row: Row, config: str, seed: int) -> dict[str, Any]:
+        """Figures of a trained config on the test set, after a row's maps and refiners, or of a segmentor on its masks.
 
         ``iou_image`` is at the pseudo config's own threshold, as in the paper; ``at_val_threshold`` at the one that is
         best on the validation masks; ``oracle`` at the best ones of the test set itself.
+
+        Args:
+            row: The row.
+            config: Training config: the row's at this scale, or its control's.
+            seed: Seed.
         """
         trained = self.trained(config, seed)
-        path = self._eval_path(config, pseudo, seed)
+        path = self._eval_path(row, config, seed)
         with locked(path.parent / f'.{path.stem}'):
-            return self._figures(config, pseudo, seed, trained, path)
+            return self._figures(row, config, seed, trained, path)
 
-    def _pseudo_config(self, pseudo: str) -> Config:
-        cfg = load_config(pseudo, self.scale.pseudo_variables(pseudo, self.data))
+    def _pseudo_config(self, row: Row) -> Config:
+        cfg = load_config(row.pseudo, self.scale.pseudo_variables(row.pseudo, {**self.data, **self._test_options(row)}))
         cfg.pseudo.generator.target_layers = self.scale.target_layers(cfg.pseudo.generator.target_layers)
         return cfg
 
-    def _figures(
-        self, config: str, pseudo: str | None, seed: int, trained: Mapping[str, Any], path: Path
-    ) -> dict[str, Any]:
-        settings = None if pseudo is None else self._pseudo_config(pseudo).to_dict()
-        fingerprint = content_hash([trained['fingerprint'], settings])
+    def _segmentor_config(self, row: Row, config: str, seed: int, **more: Any) -> Config:
+        options = {**self.data, **self._test_options(row), 'seed': seed, **more}
+        return load_config(config, self.scale.train_variables(config, options))
+
+    def _figures(self, row: Row, config: str, seed: int, trained: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        settings = None if row.pseudo is None else self._pseudo_config(row).to_dict()
+        parts = [trained['fingerprint'], settings]
+        if row.segmentor:
+            parts.append(self._segmentor_config(row, self.scale.config(row.segmentor), seed, pseudo_root='').to_dict())
+        fingerprint = content_hash(parts)
         if path.exists():
             result = read_json(path)
             if result['fingerprint'] == fingerprint:
                 return result['figures']
         self.say(f'evaluating {path.parent.relative_to(self.work_dir / "eval")}, seed {seed} ...')
-        if pseudo is None:
-            figures = self._segmentor_figures(config, seed, trained)
+        if row.pseudo is None:
+            figures = self._segmentor_figures(self._segmentor_config(row, config, seed), trained, path)
+        elif row.segmentor:
+            figures = self._chain_figures(row, config, seed, trained, path)
         else:
-            figures = self._pseudo_figures(config, pseudo, seed, trained, fingerprint)
+            figures = self._pseudo_figures(row, config, seed, trained, fingerprint)
         write_json(path, {'fingerprint': fingerprint, 'figures': figures})
         return figures
 
-    def _segmentor_figures(self, config: str, seed: int, trained: Mapping[str, Any]) -> dict[str, Any]:
-        cfg = load_config(config, self.scale.train_variables(config, {**self.data, 'seed': seed}))
+    def _segmentor_figures(self, cfg: Config, trained: Mapping[str, Any], path: Path) -> dict[str, Any]:
         if cfg.get('test_dataloader') is None:
-            raise ValueError(f'Expected masks of a test set for {config}, but there are none.')
-        folder = self.work_dir / 'train' / Path(config).stem / f'seed{seed}' / 'test'
-        return test(cfg, trained['checkpoint'], folder, quiet=True)
+            raise FileNotFoundError(f'Expected masks of a test set for {cfg.filename}, but there are none.')
+        return test(cfg, trained['checkpoint'], path.with_name(f'{path.stem}-test'), quiet=True)
+
+    def _chain_figures(
+        self, row: Row, config: str, seed: int, trained: Mapping[str, Any], path: Path
+    ) -> dict[str, Any]:
+        """Masks of the training set, a segmentor trained on them, its figures."""
+        segmentor = self.scale.config(row.segmentor)
+        cfg = self._pseudo_config(row)
+        train_affinity_for(self, cfg, row, config, seed)
+        folder = self.work_dir / 'masks' / Path(config).stem / Path(row.pseudo).stem / f'seed{seed}'
+        make_pseudo(cfg, trained['checkpoint'], folder)
+        training = self._segmentor_config(row, segmentor, seed, pseudo_root=str(folder))
+        self._check_test_set(training)
+        label = f'{Path(segmentor).stem} on masks of {Path(config).stem}, seed {seed}'
+        done = self.train_once(training, folder.with_name(f'{folder.name}-{Path(segmentor).stem}'), label)
+        return self._segmentor_figures(training, done, path)
+
+    @staticmethod
+    def _check_test_set(cfg: Config) -> None:
+        if not cfg.test_set or not cfg.test_masks:
+            raise FileNotFoundError('Expected a test set with masks to evaluate on, but the data has none.')
 
     def _pseudo_figures(
-        self, config: str, pseudo: str, seed: int, trained: Mapping[str, Any], fingerprint: str
+        self, row: Row, config: str, seed: int, trained: Mapping[str, Any], fingerprint: str
     ) -> dict[str, Any]:
-        cfg = self._pseudo_config(pseudo)
-        if not cfg.test_set or not cfg.test_masks:
-            raise ValueError('Expected a test set with masks to evaluate on, but the data has none.')
-        train_affinity_for(self, cfg, config, pseudo, seed)
+        cfg = self._pseudo_config(row)
+        self._check_test_set(cfg)
+        train_affinity_for(self, cfg, row, config, seed)
         kinds = [step['type'].removeprefix('mmwsss.') for step in cfg.pseudo.refine]
         if not set(kinds) <= {'LayerFusion', 'ThresholdMask'}:
             cfg.pseudo.dataset = cfg.test_set
-            path = self._eval_path(config, pseudo, seed)
+            path = self._eval_path(row, config, seed)
             folder = path.with_name(f'{path.stem}-{fingerprint[:8]}')  # masks of other settings lie beside it
             return make_pseudo(cfg, trained['checkpoint'], folder)['mask']
         model = init_classifier(trained['checkpoint'])
         collected = evaluate_cams(cfg, model, cfg.test_set)
+        evaluation = cfg.get('evaluation')
+        if evaluation == 'oracle_threshold':  # one for the whole set
+            return {**collected.compute(collected.best_threshold('miou')), 'is_oracle': True}
         figures = collected.compute(cfg.get('mask_threshold', FIXED_THRESHOLD))
-        if cfg.get('evaluation') == 'oracle':
+        if evaluation == 'oracle':
             figures['iou_image'] = figures['oracle']['iou_image']
             figures['is_oracle'] = True
         elif cfg.val_set and cfg.val_masks:

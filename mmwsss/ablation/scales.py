@@ -48,7 +48,9 @@ class Scale:
         """Those of the scale's and of ``more`` that a training config has; segmentors have their own."""
         is_classifier = Path(path).parent.name == 'configs'
         own = self.cfg.train_variables if is_classifier else self.cfg.segmentor_variables
-        return self._known(path, {**own.to_dict(), **more})
+        learns_masks = 'pseudo_root' in more
+        masks = self.cfg.pseudo_segmentor_variables.to_dict() if learns_masks else {}
+        return self._known(path, {**own.to_dict(), **masks, **more})
 
     def pseudo_variables(self, path: str, more: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the scale's and of ``more`` that a pseudo config has."""

@@ -9,22 +9,25 @@ from typing import Any
 
 from mmwsss.ablation.rows import Row
 
+_FIGURE = '<figure>'
+"""Stands for the figure that a row is compared by."""
+
 COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ('measured', ('iou_image',)),
+    ('measured', (_FIGURE,)),
     ('IoU of the set', ('iou_dataset',)),
-    ('at val threshold', ('at_val_threshold', 'iou_image')),
-    ('oracle', ('oracle', 'iou_image')),
+    ('at val threshold', ('at_val_threshold', _FIGURE)),
+    ('oracle', ('oracle', _FIGURE)),
 )
 CO_OCCURRENCE = ('co-occurrence', ('co_occurrence',))
 """A column of data sets with masks of what classes co-occur with; no percentage."""
 
 
-def _values(figures: Sequence[Mapping[str, Any]], keys: Sequence[str], factor: float = 100.0) -> list[float]:
+def _values(figures: Sequence[Mapping[str, Any]], keys: Sequence[str], row: Row, factor: float = 100.0) -> list[float]:
     found = []
     for entry in figures:
         value: Any = entry
         for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(row.figure if key == _FIGURE else key) if isinstance(value, Mapping) else None
         if isinstance(value, (int, float)) and value == value:
             found.append(factor * float(value))
     return found
@@ -39,9 +42,9 @@ def _cell(values: Sequence[float], digits: int = 1) -> str:
 def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> str:
     """A Markdown table in percent, mean ± standard deviation over seeds.
 
-    "measured" is the mean over test images with the class of the foreground IoU, at the row's fixed threshold: the
-    paper's figure. "control" is the same of the student without a teacher, with the same seeds, data, epochs and
-    post-processing.
+    "measured" is the row's figure at its fixed threshold: in the tables 4.x the mean over test images with the class of
+    the foreground IoU, the paper's; in the table ``acr`` the mean IoU of all classes and background. "control" is the
+    same of the student alone, with the same seeds, data, epochs and post-processing.
 
     Args:
         rows: Lines of the table.
@@ -59,12 +62,12 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
     for row in rows:
         entry = results.get(row.row, {})
         figures = entry.get('figures', [])
-        cells = [_cell(_values(figures, keys)) for _, keys in COLUMNS]
+        cells = [_cell(_values(figures, keys, row)) for _, keys in COLUMNS]
         if with_context:
-            cells.append(_cell(_values(figures, CO_OCCURRENCE[1], 1.0), 2))
+            cells.append(_cell(_values(figures, CO_OCCURRENCE[1], row, 1.0), 2))
         if not figures:
             cells[0] = 'cannot run here' if 'missing' in entry else 'not run'
-        control = _cell(_values(entry.get('control', []), COLUMNS[0][1]))
+        control = _cell(_values(entry.get('control', []), COLUMNS[0][1], row))
         reported = '' if row.reported is None else f'{row.reported:.2f}'
         lines.append(
             f'| {row.row} | {row.label} | {reported} | {cells[0]} | {control} | {" | ".join(cells[1:])} '
@@ -82,11 +85,11 @@ def results_json(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) 
         summary: dict[str, Any] = {}
         for kind in ('figures', 'control'):
             for name, keys in COLUMNS:
-                values = _values(entry.get(kind, []), keys)
+                values = _values(entry.get(kind, []), keys, row)
                 if values:
                     label = name if kind == 'figures' else f'control: {name}'
                     summary[label] = {'mean': mean(values), 'std': stdev(values) if len(values) > 1 else None}
-        values = _values(entry.get('figures', []), CO_OCCURRENCE[1], 1.0)
+        values = _values(entry.get('figures', []), CO_OCCURRENCE[1], row, 1.0)
         if values:
             summary[CO_OCCURRENCE[0]] = {'mean': mean(values), 'std': stdev(values) if len(values) > 1 else None}
         content.append({**asdict(row), 'summary': summary, **entry})

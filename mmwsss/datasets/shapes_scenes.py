@@ -18,6 +18,7 @@ CONTEXTS = ('water', 'road', 'grass', 'cloud')
 """What each class mostly comes with."""
 
 _CONTEXT_COLOURS = ((60, 110, 190), (95, 95, 100), (80, 150, 60), (215, 220, 228))
+_OBJECT_COLOURS = ((200, 50, 40), (225, 190, 40), (20, 70, 35), (190, 50, 170))
 
 
 @dataclass
@@ -72,7 +73,13 @@ def _noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
 
 
 def generate_shapes(
-    seed: int, index: int, size: int, labels: np.ndarray, context_given: float, context_without: float
+    seed: int,
+    index: int,
+    size: int,
+    labels: np.ndarray,
+    context_given: float,
+    context_without: float,
+    colour_hint: float = 0.0,
 ) -> ShapesScene:
     """Paint one scene; the same arguments give the same picture.
 
@@ -83,6 +90,7 @@ def generate_shapes(
         labels: Classes of the objects in the scene.
         context_given: Chance of a class's surrounding where the class is, in [0, 1].
         context_without: Chance of it where the class is not, in [0, 1].
+        colour_hint: How much the colour of an object says about its class, from 0 (nothing) to 1 (everything).
     """
     rng = np.random.default_rng([seed, index])
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
@@ -97,7 +105,8 @@ def generate_shapes(
         half = rng.uniform(0.14, 0.22)
         low, high = np.clip(places.get(int(label), (0.0, 1.0)), half, 1 - half)  # the whole object is in the picture
         centre_y = rng.uniform(low, high)
-        _paint_object(rng, img, objects, int(label), (x - rng.uniform(half, 1 - half)) / half, (y - centre_y) / half)
+        across = (x - rng.uniform(half, 1 - half)) / half
+        _paint_object(rng, img, objects, int(label), across, (y - centre_y) / half, colour_hint)
     contexts[objects > 0] = 0
     img = img * rng.uniform(0.85, 1.15) + rng.normal(0, rng.uniform(2, 6), img.shape)
     return ShapesScene(np.clip(img, 0, 255).astype(np.uint8), objects, contexts)
@@ -124,13 +133,20 @@ def _paint_contexts(
 
 
 def _paint_object(
-    rng: np.random.Generator, img: np.ndarray, objects: np.ndarray, label: int, x: np.ndarray, y: np.ndarray
+    rng: np.random.Generator,
+    img: np.ndarray,
+    objects: np.ndarray,
+    label: int,
+    x: np.ndarray,
+    y: np.ndarray,
+    colour_hint: float,
 ) -> None:
-    """Parts of one object in colours of their own, which say nothing about the class."""
+    """Parts of one object: each a mixture of a random colour and of its class's."""
+    typical = np.array(_OBJECT_COLOURS[label])
     mirror = rng.choice((-1, 1))
     for part in _PARTS[label]:
         inside = part(mirror * x, y)
-        img[inside] = rng.uniform(20, 235, 3)
+        img[inside] = (1 - colour_hint) * rng.uniform(20, 235, 3) + colour_hint * typical
         objects[inside] = label + 1
 
 
@@ -138,9 +154,10 @@ def _paint_object(
 class ShapesScenes(BaseDataset):
     """Generated scenes of boats, cars, trees and kites with exact masks of objects and of their surroundings.
 
-    Water is mostly there where a boat is, and seldom where none is: a classifier is free to learn the water. Objects
-    have random colours, surroundings have their own: the shape is the only sure sign of a class. Deterministic in
-    (seed, index); no files. Train with the bias 0.9 / 0.1, test with 0.5 / 0.5.
+    Water is mostly there where a boat is, and seldom where none is: a classifier is free to learn the water. With
+    ``colour_hint`` 0 objects have random colours, and their shape is the only sure sign of the class: too hard for
+    small networks that learn from scratch on a few hundred scenes. Deterministic in (seed, index); no files. Train with
+    the bias 0.9 / 0.1, test with 0.5 / 0.5.
 
     An item has ``img`` (uint8 BGR (S, S, 3)), ``gt_label``, ``gt_score``, a made-up ``img_path``, and, in
     ``test_mode`` alone, ``gt_seg_map`` and ``context_map`` (uint8 (S, S), k + 1 where class k or its surrounding is).
@@ -152,6 +169,7 @@ class ShapesScenes(BaseDataset):
         presence: Chance of each class in a scene, in [0, 1]; some scenes have none.
         context_given: Chance of a class's surrounding where the class is.
         context_without: Chance of it where the class is not.
+        colour_hint: How much an object's colour says about its class, in [0, 1].
         **kwargs: Of :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
@@ -168,9 +186,15 @@ class ShapesScenes(BaseDataset):
         presence: float = 0.35,
         context_given: float = 0.9,
         context_without: float = 0.1,
+        colour_hint: float = 0.7,
         **kwargs: Any,
     ) -> None:
-        chances = {'presence': presence, 'context_given': context_given, 'context_without': context_without}
+        chances = {
+            'presence': presence,
+            'context_given': context_given,
+            'context_without': context_without,
+            'colour_hint': colour_hint,
+        }
         for name, value in chances.items():
             if not 0 <= value <= 1:
                 raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
@@ -178,7 +202,7 @@ class ShapesScenes(BaseDataset):
             if number < 1:
                 raise ValueError(f'Expected {name} >= 1, but got {number}.')
         self.num_images, self.img_size, self.seed, self.presence = num_images, img_size, seed, presence
-        self.bias = (context_given, context_without)
+        self.look = (context_given, context_without, colour_hint)
         super().__init__(**kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -197,7 +221,7 @@ class ShapesScenes(BaseDataset):
     def scene(self, idx: int) -> ShapesScene:
         """Paint the scene of one item."""
         info = super().get_data_info(idx)
-        return generate_shapes(self.seed, info['scene_index'], self.img_size, info['gt_label'], *self.bias)
+        return generate_shapes(self.seed, info['scene_index'], self.img_size, info['gt_label'], *self.look)
 
     def get_data_info(self, idx: int) -> dict:
         """The item with its picture and, in test mode, its masks."""

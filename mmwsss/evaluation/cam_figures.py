@@ -132,10 +132,13 @@ class CamFigures:
         Args:
             figure: ``'iou_dataset'`` (foreground), or ``'miou'``, with background, the literature's of many classes.
         """
+        if figure not in ('iou_dataset', 'miou'):
+            raise ValueError(f"Expected figure 'iou_dataset' or 'miou', but got {figure!r}.")
         if figure == 'iou_dataset':
             return float(THRESHOLDS[int(np.argmax(self.curve()['iou_dataset']))])
-        values = [self.at(threshold)[figure] or 0.0 for threshold in THRESHOLDS]
-        return float(THRESHOLDS[int(np.argmax(values))])
+        _, shown, table = self._foreground_iou()
+        summed = class_iou(table[shown.any(1)].sum(0))
+        return float(THRESHOLDS[int(np.argmax(np.nan_to_num(np.nanmean(summed, axis=1))))])
 
     def compute(self, threshold: float) -> dict[str, Any]:
         """All figures of the maps.
@@ -144,10 +147,10 @@ class CamFigures:
             threshold: Where the figures are taken.
 
         Returns:
-            dict: figures at ``threshold``; ``oracle`` with ``threshold``, ``iou_dataset`` (best threshold of the set)
-            and ``iou_image`` (best threshold of each image), both chosen on this ground truth; ``co_occurrence``, and
-            per class, where there were context masks; ``dark_channel_ratio`` where there were images (above 1: the maps
-            prefer what looks hazy); ``floor_all_foreground`` for one class.
+            dict: figures at ``threshold``; ``oracle`` with ``threshold``, ``iou_dataset`` and ``miou`` (each at its
+            best threshold of the set) and ``iou_image`` (best threshold of each image), chosen on this ground truth;
+            ``co_occurrence``, and per class, where there were context masks; ``dark_channel_ratio`` where there were
+            images (above 1: the maps prefer what looks hazy); ``floor_all_foreground`` for one class.
         """
         figures = {'threshold': threshold, **self.at(threshold)}
         best = self.best_threshold()
@@ -156,6 +159,7 @@ class CamFigures:
         figures['oracle'] = {
             'threshold': best,
             'iou_dataset': self.at(best)['iou_dataset'],
+            'miou': self.at(self.best_threshold('miou'))['miou'],
             'iou_image': float(per_image.mean()) if per_image.size else None,
         }
         if self._co_occurrence:

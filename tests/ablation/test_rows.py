@@ -7,14 +7,15 @@ import pytest
 import torch
 from conftest import SMALL, TOY_SAM, toy_variables, write_toy
 
-from mmwsss.ablation import ROWS, select_rows
+from mmwsss.ablation import ACR_ROWS, ROWS, select_rows
 from mmwsss.ablation.scales import Scale
 from mmwsss.apis import make_pseudo, train
 from mmwsss.registry import TASK_UTILS
 from mmwsss.utils.config import config_variables, find_config, load_config
 
-CONFIGS = sorted({row.config for row in ROWS})
-PSEUDO = sorted({row.pseudo for row in ROWS if row.pseudo})
+ALL_ROWS = [*ROWS, *ACR_ROWS]
+CONFIGS = sorted({row.config for row in ALL_ROWS})
+PSEUDO = sorted({row.pseudo for row in ALL_ROWS if row.pseudo})
 REPORTED = {
     '4.1': [26.10, 21.29, 13.18, 47.37, 47.99, None],
     '4.2': [68.27, 54.68, 52.93],
@@ -44,6 +45,18 @@ def test_eighty_rows_with_the_published_figures():
         assert row.row.startswith(row.table + '-') and row.label
 
 
+def test_rows_of_acr():
+    reported = {row.row: row.reported for row in ACR_ROWS if row.reported}
+    assert reported == {'acr-voc_train': 67.3, 'acr-voc_val': 71.2, 'acr-voc_test': 70.9, 'acr-coco_val': 45.0}
+    assert {row.figure for row in ACR_ROWS} == {'miou'} and select_rows(['acr']) == list(ACR_ROWS)
+    for row in ACR_ROWS:
+        for config in (row.config, row.pseudo, row.segmentor):
+            assert config is None or find_config(config)
+        assert row.data is None or find_config(f'configs/data/{row.data}.py')
+    assert load_config('configs/pseudo/acr_oracle.py').pseudo.generator.method == 'acr'
+    assert load_config('configs/pseudo/acr_affinity.py').pseudo.refine[1].beta == 36
+
+
 def test_one_run_has_one_figure():
     """Rows that share training and post-processing print one figure, but for the two that the paper rounds apart."""
     figures: dict = {}
@@ -60,7 +73,7 @@ def test_select():
     assert len(select_rows(['4.1'])) == 6  # not 4.10, not 4.11
     assert len(select_rows(['4.7', '4.7-ts_l1_global'])) == 10
     with pytest.raises(
-        ValueError, match=r"Expected a table of \['4\.1', .*'4\.11c'\] or the id of a row, but got '5\.1'"
+        ValueError, match=r"Expected a table of \['4\.1', .*'4\.11c', 'acr'\] or the id of a row, but got '5\.1'"
     ):
         select_rows(['5.1'])
 
@@ -101,7 +114,7 @@ def trained(data, tmp_path_factory):
 @pytest.mark.parametrize('path', sorted({Scale('small').config(path) for path in CONFIGS}), ids=lambda p: Path(p).stem)
 def test_every_training_path_takes_its_steps(path, data, trained, toy_sam, tmp_path):
     more = {}
-    if Path(path).name.startswith('ts_'):
+    if '_ts_' in f'_{Path(path).name}':
         more['teacher_checkpoint'] = str(trained('configs/r18_pcm_extra.py'))
     options = small_options(path, data, **more)
     if 'sam_' in path:

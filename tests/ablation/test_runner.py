@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import SMALL, toy_variables, write_toy
 
 import mmwsss
-from mmwsss.ablation import ROWS, Row, results_json, results_table, select_rows
+from mmwsss.ablation import ACR_ROWS, ROWS, Row, results_json, results_table, select_rows
 from mmwsss.ablation import runner as runner_module
 from mmwsss.ablation.runner import AblationRunner, data_variables
 from mmwsss.ablation.scales import Scale
@@ -28,6 +29,7 @@ def scale(tmp_path):
         f'_base_ = {str(ROOT / "configs/ablation/small.py")!r}\npretrain = None\n'
         f'train_variables = dict(_delete_=True, **{tiny})\n'
         'segmentor_variables = dict(img_size=32, epochs=1, batch_size=4)\n'
+        'pseudo_segmentor_variables = dict(pretrained=False, epochs=1, batch_size=4)\n'
         'pseudo_variables = dict(img_size=32)\n'
     )
     return path
@@ -171,6 +173,32 @@ def test_configs_of_your_own_on_several_classes(scale, tmp_path, monkeypatch):
     assert results_json(rows, results)[1]['summary']['co-occurrence']['mean'] > 0
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_published_rows_on_their_own_data(scale, tmp_path, monkeypatch):
+    """Rows of ACR: an oracle's threshold, a segmentor on masks of an AffinityNet, and a test set without masks."""
+    monkeypatch.setattr(runner_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
+    variables = data_variables('shapes', tmp_path / 'out')
+    own = {'test_ann': variables['val_ann'], 'test_img': variables['val_img'], 'test_masks': variables['val_masks']}
+    train_row, val_row, test_row = select_rows(['acr-voc_train', 'acr-voc_val', 'acr-voc_test'])
+    rows = [
+        replace(train_row, test_options=own),
+        replace(val_row, test_options=own),
+        replace(test_row, test_options={'test_masks': None}),
+    ]
+    runner = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None, 'voc12')
+    results = runner.run(rows)
+    oracle = results['acr-voc_train']['figures'][0]
+    assert oracle['is_oracle'] and oracle['miou'] == pytest.approx(oracle['oracle']['miou'])
+    assert len(results['acr-voc_train']['control']) == 1 and oracle['num_images'] <= 6
+    assert set(results['acr-voc_val']['figures'][0]) >= {'miou', 'iou_boat'}
+    assert 'Expected a test set with masks' in results['acr-voc_test']['missing']
+    table = results_table(rows, results)
+    assert f'| 67.30 | {100 * oracle["miou"]:.1f} |' in table
+    other = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None, 'shapes')
+    elsewhere = other.run(rows[:1])['acr-voc_train']['figures'][0]
+    assert elsewhere != oracle  # on other data the row has that data's own test set
+
+
 def test_data_variables(tmp_path):
     assert data_variables('smoke5k', tmp_path) == {}
     (tmp_path / 'mine.py').write_text("dataset_root = '/data'\nval_ann = None\n")
@@ -203,8 +231,8 @@ def test_tool(scale, data, tmp_path):
     command = [sys.executable, 'tools/ablate.py']
     listed = subprocess.run([*command, '--list', '--json'], capture_output=True, text=True, cwd=ROOT, timeout=120)
     rows = json.loads(listed.stdout)
-    assert len(rows) == 80
-    assert all(list(row) == ['table', 'row', 'label', 'config', 'pseudo', 'reported', 'note'] for row in rows)
+    assert len(rows) == 80 + len(ACR_ROWS)
+    assert list(rows[0])[:7] == ['table', 'row', 'label', 'config', 'pseudo', 'reported', 'note']
     listed = subprocess.run(
         [*command, '--list', '--table', '4.7'], capture_output=True, text=True, cwd=ROOT, timeout=120
     )
