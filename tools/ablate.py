@@ -13,7 +13,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.ablation import Row, list_table, results_json, results_table, select_rows
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.files import atomic_write, write_json
 
 
@@ -34,6 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')
     parser.add_argument('--report-only', action='store_true', help='with --run: write the tables of what is finished')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables: dataset_root=... epochs=6')
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ from mmengine.config import DictAction
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier
 from mmwsss.evaluation.protocols import PROTOCOLS
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
 
@@ -30,6 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='also write the figures, with the threshold curve, to this JSON file')
     parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

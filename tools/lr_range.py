@@ -9,7 +9,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis.lr_range import lr_range_test
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import load_config
 
 
@@ -22,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--highest', type=float, help='last rate (10)')
     parser.add_argument('--steps', type=int, help='number of steps (100)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: img_size=224 a.b=1')
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import make_pseudo
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import data_options, load_config
 
 
@@ -24,6 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--workers', type=int, help='processes that refine (0: this one)')
     parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: data_root=... a.b=1')
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

@@ -9,7 +9,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import Pipeline, load_pipeline
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,6 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--until', help='stop after this stage')
     parser.add_argument('--restart', help='throw away the results of this stage and of those after it')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

@@ -8,7 +8,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import test
-from mmwsss.utils.cli import report_errors
+from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
 
@@ -24,6 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: img_size=224 a.b=1')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_trust_flag(parser)
     return parser.parse_args()
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.config import Config, ConfigDict
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
+from mmwsss.utils.checkpoints import check_checkpoint, weights_only
 from mmwsss.utils.weights import resolve_pretrained
 
 
@@ -89,12 +90,18 @@ def train(
 
     Raises:
         FileNotFoundError: If pre-trained weights are missing and cannot be fetched; says where to put them.
+        UnsafeCheckpointError: If a checkpoint would run code.
     """
-    resolve_pretrained(cfg.get('model'), Path(cfg.filename).name if cfg.filename else 'The model')
-    cfg = prepare(cfg, work_dir, launcher, amp)
-    cfg.resume = resume
-    runner = _build_runner(cfg, quiet)
-    runner.train()
+    with weights_only():
+        resolve_pretrained(cfg.get('model'), Path(cfg.filename).name if cfg.filename else 'The model')
+        cfg = prepare(cfg, work_dir, launcher, amp)
+        cfg.resume = resume
+        resumed = find_latest_checkpoint(cfg.work_dir) if resume and Path(cfg.work_dir).is_dir() else None
+        for path in (cfg.get('load_from'), resumed):
+            if path and Path(path).is_file():
+                check_checkpoint(path)
+        runner = _build_runner(cfg, quiet)
+        runner.train()
     return runner
 
 
@@ -137,6 +144,9 @@ def test(
         raise FileNotFoundError(f'Expected a checkpoint in {checkpoint}, but there is no such file.')
     if cfg.get('test_dataloader') is None:
         raise ValueError(f'Expected a test_dataloader in {cfg.filename}, but it has none.')
-    cfg = prepare(cfg, work_dir, launcher)
-    cfg.load_from = str(checkpoint)
-    return _build_runner(cfg, quiet).test()
+    with weights_only():
+        if Path(checkpoint).is_file():
+            check_checkpoint(checkpoint)
+        cfg = prepare(cfg, work_dir, launcher)
+        cfg.load_from = str(checkpoint)
+        return _build_runner(cfg, quiet).test()

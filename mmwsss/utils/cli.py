@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
+
+TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
+"""Environment variable that lets checkpoints run code; ``--trust-checkpoints`` sets it."""
+
+
+def add_trust_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoints``."""
+    parser.add_argument(
+        '--trust-checkpoints',
+        action=_Trust,
+        nargs=0,
+        help='load checkpoints that hold more than weights; they can run any code',
+    )
+
+
+class _Trust(argparse.Action):
+    """Sets the environment variable, so that processes of this one trust as well."""
+
+    def __call__(self, *_: object) -> None:
+        os.environ[TRUST_VARIABLE] = '1'
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from mmwsss.utils.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
+
 WEIGHTS_ROOT = 'weights'
 """Folder, below the working directory, where files that were fetched by hand are looked for by their name."""
 
@@ -54,6 +56,7 @@ def resolve_pretrained(model: Any, needed_by: str, root: str | Path = WEIGHTS_RO
 
     Raises:
         FileNotFoundError: If a file is missing and cannot be fetched; says where it comes from and where to put it.
+        UnsafeCheckpointError: If a file would run code.
     """
     if isinstance(model, (list, tuple)):
         for value in model:
@@ -73,7 +76,9 @@ def resolve_pretrained(model: Any, needed_by: str, root: str | Path = WEIGHTS_RO
 
 def _resolve(checkpoint: str, needed_by: str, root: Path) -> str:
     if '://' not in checkpoint:
-        return str(require_weights(checkpoint, needed_by))
+        path = require_weights(checkpoint, needed_by)
+        check_checkpoint(path)
+        return str(path)
     from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 
     address = checkpoint
@@ -81,9 +86,13 @@ def _resolve(checkpoint: str, needed_by: str, root: Path) -> str:
         address = get_torchvision_models()[checkpoint.split('://', 1)[1]]
     local = root / address.rsplit('/', 1)[-1]
     if local.is_file():
+        check_checkpoint(local)
         return str(local)
     try:
-        CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+        with weights_only():
+            CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    except UnsafeCheckpointError:
+        raise
     except Exception as error:  # no network, no such file, no space: whatever it was, the file is what is needed
         raise FileNotFoundError(
             f'{needed_by} needs the weights {address}, which could not be fetched ({error}). Save the file as {local}, '

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
+from mmwsss.utils.checkpoints import load_checkpoint_file
 
 _TEACHER = 'teacher.'
 
@@ -132,7 +132,7 @@ class CrossArchDistiller(BaseModel):
         if '://' not in path and not Path(path).is_file():
             how = f' Make it with: {self.teacher_command}' if self.teacher_command else ''
             raise FileNotFoundError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        checkpoint = load_checkpoint_file(path)
         state = checkpoint.get('state_dict', checkpoint)
         state = {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}
         try:
