@@ -21,7 +21,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights of the classifier or distiller')
     parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
-    parser.add_argument('--workers', type=int, help='processes that refine (0: this one)')
+    parser.add_argument('--workers', type=int, help='processes that refine (0: this one; as many as pay)')
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what started this and other processes',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: data_root=... a.b=1')
     add_trust_flag(parser)
@@ -34,7 +41,9 @@ def main() -> None:
     with report_errors():
         model_cfg = load_config(args.model_config) if args.model_config else None
         cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
-        summary = make_pseudo(cfg, args.checkpoint, args.out, model_cfg, args.workers)
+        summary = make_pseudo(cfg, args.checkpoint, args.out, model_cfg, args.workers, args.launcher)
+    if 'images' not in summary:  # the first process of a launch speaks for all
+        return
     print(json.dumps({key: summary[key] for key in ('images', 'ok', 'failed', 'made_now', 'seconds')}))
     for kind in ('seed', 'mask'):
         if kind in summary:

@@ -16,7 +16,11 @@ crf_max_side = 1024  # larger pictures are refined at this size
 save_cam = False
 batch_size = 8
 num_workers = 0
-workers = 0  # processes that refine
+workers = None  # processes that refine; None: as many as pay
+precision = 'float32'  # 'bfloat16' or 'float16': autocast
+channels_last = False
+compile_blocks = False  # torch.compile on the blocks below the target layers
+follow_links = False  # also read images that are links to somewhere outside the image folder
 
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
@@ -32,6 +36,10 @@ pseudo = dict(
     batch_size=batch_size,
     num_workers=num_workers,
     workers=workers,
+    precision=precision,
+    channels_last=channels_last,
+    compile=compile_blocks,
+    follow_links=follow_links,
     save_cam=save_cam,
     generator=dict(
         type='mmwsss.CAMGenerator',

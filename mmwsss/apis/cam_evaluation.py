@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,34 @@ from mmengine.registry import init_default_scope
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.protocols import find_protocol
-from mmwsss.pseudo import CamSource
+from mmwsss.pseudo import CamSource, batches_of
 from mmwsss.refine import fusion_of
 from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
 from mmwsss.utils.progress import Progress
 
 
-def build_source(cfg: Config, model: nn.Module, dataset: Any, indices: Any = None) -> CamSource:
-    """The iterator over images and maps that a pseudo config describes."""
+def build_source(
+    cfg: Config, model: nn.Module, dataset: Any, batches: Iterable[Sequence[int]] | None = None
+) -> CamSource:
+    """The iterator over images and maps that a pseudo config describes.
+
+    Args:
+        cfg: The config.
+        model: The classifier.
+        dataset: The images.
+        batches: Indices of each batch; by default all images, in order.
+    """
     settings = cfg.pseudo
     return CamSource(
         model,
         dataset,
         TASK_UTILS.build(settings.generator),
         settings.pipeline,
-        indices,
-        settings.get('batch_size', 8),
+        batches_of(len(dataset), settings.get('batch_size', 8)) if batches is None else batches,
         settings.get('num_workers', 0),
+        settings.get('precision', 'float32'),
+        settings.get('channels_last', False),
+        settings.get('compile', False),
     )
 
 

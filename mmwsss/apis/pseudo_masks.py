@@ -13,13 +13,14 @@ from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_classifier
-from mmwsss.pseudo import PseudoMaskEngine
+from mmwsss.pseudo import PseudoMaskEngine, find_work_group
+from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
 from mmwsss.utils.dependencies import HOSTS, installed_version
 from mmwsss.utils.files import content_hash, file_sha256
 from mmwsss.version import __version__
 
-_PACE_ONLY = ('batch_size', 'num_workers', 'workers')  # settings that change no mask
+_PACE_ONLY = ('batch_size', 'num_workers', 'workers', 'follow_links')  # settings that change no mask
 
 
 def versions() -> dict[str, str]:
@@ -34,6 +35,7 @@ def make_pseudo(
     out_dir: str | Path,
     model_cfg: Config | None = None,
     workers: int | None = None,
+    launcher: str = 'none',
 ) -> dict[str, Any]:
     """Make the masks of a data set, or what is missing of them.
 
@@ -43,6 +45,7 @@ def make_pseudo(
         out_dir: Output folder.
         model_cfg: Training config, for a checkpoint that carries none.
         workers: Processes that refine; by default the config's ``pseudo.workers``.
+        launcher: What started this process and others beside it: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
 
     Returns:
         dict: what stands in ``summary.json``.
@@ -53,12 +56,14 @@ def make_pseudo(
     if cfg.get('pseudo') is None:
         raise ValueError(f'Expected a pseudo config (with the key pseudo), but got {cfg.filename}.')
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    group = find_work_group(launcher)
     settings = cfg.pseudo
     dataset = DATASETS.build(settings.dataset)
     classes = dataset.metainfo['classes']
     if model_cfg is None and cfg.get('model') is not None:
         model_cfg = cfg
-    model = init_classifier(checkpoint, model_cfg, len(classes))
+    device = f'cuda:{local_rank() % torch.cuda.device_count()}' if torch.cuda.is_available() else 'cpu'
+    model = init_classifier(checkpoint, model_cfg, len(classes), device)
     content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
@@ -77,8 +82,15 @@ def make_pseudo(
         settings.seed.to_dict(),
         [step.to_dict() for step in settings.refine],
         settings.get('save_cam', False),
-        settings.get('workers', 0) if workers is None else workers,
+        settings.get('workers') if workers is None else workers,
+        group,
+        settings.get('follow_links', False),
     )
     root = dataset.metainfo.get('image_root', '')
     with torch.no_grad():
-        return engine.run(dataset, root, lambda indices: build_source(cfg, model, dataset, indices))
+        return engine.run(
+            dataset,
+            root,
+            lambda batches: build_source(cfg, model, dataset, batches),
+            settings.get('batch_size', 8),
+        )

@@ -137,15 +137,25 @@ class ImageLabelDataset(BaseDataset):
             ) from error
         rows = []
         for number, (path, label) in enumerate(entries):
+            if not isinstance(path, str):
+                raise ValueError(
+                    f'Expected a text as img_path in {self.ann_file}, data_list[{number}], but got {path!r}.'
+                )
             where = f'{self.ann_file}, data_list[{number}] ({path})'
             indices = label if isinstance(label, (list, tuple)) else [label]
             for value in indices:
-                if not isinstance(value, int) or not 0 <= value < len(names):
+                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(names):
                     raise ValueError(f'Expected a gt_label in [0, {len(names) - 1}] in {where}, but got {value!r}.')
             rows.append((path, [names[value] for value in indices], where))
         return rows, names
 
     def _read_csv_labels(self) -> tuple[list[tuple[str, list[str], str]], list[str]]:
+        try:
+            return self._parse_csv_labels()
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f'Expected a CSV file in UTF-8 in {self.ann_file}, but {error}.') from error
+
+    def _parse_csv_labels(self) -> tuple[list[tuple[str, list[str], str]], list[str]]:
         rows = []
         with open(self.ann_file, encoding='utf-8-sig', newline='') as handle:
             reader = csv.reader(handle)

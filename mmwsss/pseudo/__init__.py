@@ -1,7 +1,18 @@
 """The engine behind ``make_pseudo``."""
 
-from mmwsss.pseudo.cam_source import CamItem, CamSource
+from mmwsss.pseudo.cam_source import CamItem, CamSource, batches_of
 from mmwsss.pseudo.engine import PseudoMaskEngine, RunMismatchError
 from mmwsss.pseudo.refine_worker import RefineWorker
+from mmwsss.pseudo.work_group import LAUNCHERS, WorkGroup, find_work_group
 
-__all__ = ['CamItem', 'CamSource', 'PseudoMaskEngine', 'RefineWorker', 'RunMismatchError']
+__all__ = [
+    'LAUNCHERS',
+    'CamItem',
+    'CamSource',
+    'PseudoMaskEngine',
+    'RefineWorker',
+    'RunMismatchError',
+    'WorkGroup',
+    'batches_of',
+    'find_work_group',
+]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn as nn
@@ -17,6 +20,9 @@ from mmwsss.cam import CAMGenerator
 from mmwsss.cam.functional import resize_cam
 from mmwsss.datasets.pictures import BadPictureError
 from mmwsss.datasets.transforms import LoadPicture
+from mmwsss.models.backbones.attention import transformer_blocks
+
+PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 @dataclass
@@ -27,57 +33,94 @@ class CamItem:
         index: Position in the data set.
         info: The data set's own item (paths, labels).
         img: uint8 BGR (H, W, 3), the picture in its own size.
-        layer_cams: float32 (L, K, H, W) in [0, 1], at the picture's size.
+        maps: float32 (L, n, h, w) in [0, 1], of the n classes of ``labels``, at the size of the network's input.
         raw_max: float32 (K,), maximum of each map before normalisation (of the last layer).
         labels: int64 (n,), the classes whose maps were computed.
-        reason: Why there are no maps; then the three above are None.
+        reason: Why there are no maps; then the four above are None.
         seconds: Seconds by stage.
     """
 
     index: int
     info: dict
     img: np.ndarray | None = None
-    layer_cams: np.ndarray | None = None
+    maps: np.ndarray | None = None
     raw_max: np.ndarray | None = None
     labels: np.ndarray | None = None
     reason: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def layer_cams(self) -> np.ndarray:
+        """float32 (L, K, H, W) in [0, 1], at the picture's size, zero for classes that were not computed.
+
+        Made anew at each call: what waits in memory, or goes to another process, is the small maps.
+        """
+        if self.maps is None or self.img is None or self.raw_max is None:
+            raise ValueError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
+        full = np.zeros((len(self.maps), len(self.raw_max), *self.img.shape[:2]), np.float32)
+        if self.maps.shape[1]:
+            full[:, self.labels] = resize_cam(torch.from_numpy(self.maps), self.img.shape[:2]).numpy()
+        return full
+
 
 class _Pictures(Dataset):
     """Loads pictures and runs the pipeline; a bad one is an item with a reason."""
 
-    def __init__(self, dataset: Any, pipeline: Sequence[dict], indices: Sequence[int]) -> None:
-        self.dataset, self.indices = dataset, indices
+    def __init__(self, dataset: Any, pipeline: Sequence[dict]) -> None:
+        self.dataset = dataset
         self.pipeline = Compose(list(pipeline))
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.dataset)
 
-    def __getitem__(self, position: int) -> tuple[CamItem, dict | None]:
-        index = self.indices[position]
+    def __getitem__(self, index: int) -> tuple[CamItem, dict | None]:
         info = self.dataset.get_data_info(index)
         start = time.perf_counter()
         try:
             img = LoadPicture()(dict(info))['img']
-        except BadPictureError as error:
-            return CamItem(index, info, reason=str(error)), None
-        packed = self.pipeline({**info, 'img': img.copy()})
+            packed = self.pipeline({**info, 'img': img.copy()})
+        except (BadPictureError, MemoryError, cv2.error) as error:
+            info.pop('img', None)
+            return CamItem(index, info, reason=str(error) or f'{type(error).__name__} on {info["img_path"]}'), None
         info.pop('img', None)
         return CamItem(index, info, img, seconds={'load': time.perf_counter() - start}), packed
 
 
+class _Windows:
+    """Batches of indices; a loader takes them one by one, when it needs the next."""
+
+    def __init__(self, batches: Iterable[Sequence[int]]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (list(batch) for batch in self.batches)
+
+
+def batches_of(number: int, batch_size: int) -> Iterator[range]:
+    """The windows of consecutive images that are one batch each."""
+    for start in range(0, number, batch_size):
+        yield range(start, min(start + batch_size, number))
+
+
 class CamSource:
-    """Iterates over images with their maps, in the order of ``indices``.
+    """Iterates over images with their maps, batch by batch.
+
+    Images of one batch whose inputs have one shape go through the network together; nothing is padded. Where the memory
+    does not suffice, a batch is halved until it does, and later ones with it.
 
     Args:
         model: A classifier or distiller in eval mode.
         dataset: A data set in test mode, whose own pipeline is not used.
         generator: Makes the maps.
         pipeline: From ``img`` to the packed input of the network.
-        indices: Which images; all by default.
-        batch_size: Images a forward pass.
+        batches: Indices of each batch; they are taken as they are needed.
         num_workers: Processes that load pictures; 0 loads in this one.
+        precision: ``'float32'``, ``'bfloat16'`` or ``'float16'`` (autocast).
+        channels_last: Memory format of network and images, faster for convolutions on most GPUs.
+        compile: Compile the transformer blocks below the first target layer by ``torch.compile``.
+
+    Raises:
+        ValueError: If the precision is none of the three, or there are no blocks to compile.
     """
 
     def __init__(
@@ -86,15 +129,32 @@ class CamSource:
         dataset: Any,
         generator: CAMGenerator,
         pipeline: Sequence[dict],
-        indices: Sequence[int] | None = None,
-        batch_size: int = 8,
+        batches: Iterable[Sequence[int]],
         num_workers: int = 0,
+        precision: str = 'float32',
+        channels_last: bool = False,
+        compile: bool = False,  # noqa: A002  (PyTorch's word)
     ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f'Expected a precision of {list(PRECISIONS)}, but got {precision!r}.')
         self.model, self.generator = model.eval(), generator
-        indices = range(len(dataset)) if indices is None else indices
+        self.precision, self.channels_last = PRECISIONS[precision], channels_last
+        if channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        if compile:
+            self._compile()
         self.loader = DataLoader(
-            _Pictures(dataset, pipeline, indices), batch_size, num_workers=num_workers, collate_fn=list
+            _Pictures(dataset, pipeline), batch_sampler=_Windows(batches), num_workers=num_workers, collate_fn=list
         )
+        self._largest: int | None = None  # images at a time, once the memory did not suffice
+
+    def _compile(self) -> None:
+        blocks = transformer_blocks(self.model.cam_classifier.backbone)
+        if not blocks:
+            raise ValueError('Expected a backbone with transformer blocks for compile, but it has none.')
+        numbers = [layer for layer in self.generator.target_layers if isinstance(layer, int)]
+        for block in blocks[: min(numbers, default=-1)]:
+            block.compile()
 
     def __iter__(self) -> Iterator[CamItem]:
         for batch in self.loader:
@@ -109,16 +169,54 @@ class CamSource:
 
     def _add_maps(self, group: list[tuple[CamItem, dict]]) -> None:
         """Maps of images whose inputs have one shape."""
+        waiting = [group]
+        while waiting:
+            part = waiting.pop(0)
+            if self._largest is not None and len(part) > self._largest:
+                waiting[:0] = [part[: self._largest], part[self._largest :]]
+                continue
+            try:
+                self._compute(part)
+            except (RuntimeError, MemoryError) as error:
+                if len(part) == 1 or not _is_out_of_memory(error):
+                    raise
+                if self._largest is None:
+                    warnings.warn(
+                        f'The memory does not suffice for {len(part)} images at a time: halving.', stacklevel=2
+                    )
+                self._largest = len(part) // 2
+                waiting.insert(0, part)
+            else:
+                continue
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()  # after the error, and what it held, is gone
+
+    def _compute(self, group: list[tuple[CamItem, dict]]) -> None:
         start = time.perf_counter()
         data = {key: [packed[key] for _, packed in group] for key in ('inputs', 'data_samples')}
         inputs = self.model.data_preprocessor(data)['inputs']
+        if self.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
         labels = torch.from_numpy(np.stack([item.info['gt_score'] for item, _ in group])) > 0
-        cams = self.generator(self.model, inputs, labels)
+        with self._autocast(inputs.device.type):
+            cams = self.generator(self.model, inputs, labels)
+        layer_cams, raw_max = cams.layer_cams.float().cpu(), cams.raw_max.float().cpu()
+        classes = cams.classes.cpu()
         for number, (item, _) in enumerate(group):
-            maps = resize_cam(cams.layer_cams[number].float().cpu(), item.img.shape[:2])
-            item.layer_cams = maps.numpy()
-            item.raw_max = cams.raw_max[number, -1].cpu().numpy()
-            item.labels = cams.classes[number].nonzero().flatten().cpu().numpy()
+            labels_of_item = classes[number].nonzero().flatten()
+            item.maps = layer_cams[number][:, labels_of_item].numpy()
+            item.raw_max = raw_max[number, -1].numpy()
+            item.labels = labels_of_item.numpy()
         seconds = (time.perf_counter() - start) / len(group)
         for item, _ in group:
             item.seconds['cam'] = seconds
+
+    def _autocast(self, device: str) -> contextlib.AbstractContextManager:
+        if self.precision is None:
+            return contextlib.nullcontext()
+        return torch.autocast(device, dtype=self.precision)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    known = (MemoryError, getattr(torch, 'OutOfMemoryError', MemoryError))
+    return isinstance(error, known) or "can't allocate memory" in str(error) or 'out of memory' in str(error).lower()

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL, png_palette
-from mmwsss.datasets.pictures import BadPictureError, read_mask
+from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels
 from mmwsss.pseudo.cam_source import CamItem
 from mmwsss.refine import fusion_of
@@ -40,13 +41,18 @@ class RefineWorker:
         self.fusion = fusion_of(self.refine)
         self.palette = png_palette(len(self.classes))
 
+    @property
+    def cpu_bound(self) -> bool:
+        """Whether a refiner keeps a core busy, so that other processes are worth their start."""
+        return any(getattr(step, 'cpu_bound', False) for step in self.refine)
+
     def __call__(self, item: CamItem, mask_name: str) -> ManifestRecord:
         """Finish one image; a refiner's error on it becomes its record."""
         img_path = item.info['img_path']
         try:
             return self._finish(item, img_path, mask_name)
-        except (ValueError, BadPictureError) as error:
-            return ManifestRecord(img_path, 'failed', reason=str(error))
+        except (ValueError, MemoryError, cv2.error) as error:
+            return ManifestRecord(img_path, 'failed', reason=str(error) or type(error).__name__)
 
     def _finish(self, item: CamItem, img_path: str, mask_name: str) -> ManifestRecord:
         start = time.perf_counter()
@@ -92,7 +98,10 @@ class RefineWorker:
         truth = read_mask(path) if truth is None else truth
         if truth.shape != item.img.shape[:2]:
             raise ValueError(f'Expected a mask of {item.img.shape[:2]} (H, W) in {path}, but got {truth.shape}.')
-        return {kind: count_pixels(mask, truth, len(self.classes)).tolist() for kind, mask in masks.items()}
+        try:
+            return {kind: count_pixels(mask, truth, len(self.classes)).tolist() for kind, mask in masks.items()}
+        except ValueError as error:
+            raise ValueError(f'{error} ({path or item.info["img_path"]})') from error
 
     def _write_mask(self, path: Path, mask: np.ndarray) -> None:
         image = Image.fromarray(mask)

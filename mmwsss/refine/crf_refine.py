@@ -101,6 +101,8 @@ class CRFRefine(BaseTransform):
         ValueError: If the preset is unknown or picture and maps differ in size.
     """
 
+    cpu_bound = True
+
     def __init__(
         self,
         preset: str = 'paper',

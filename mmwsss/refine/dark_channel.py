@@ -68,6 +68,8 @@ class DarkChannelRefine(BaseTransform):
         ValueError: If an argument is out of range.
     """
 
+    cpu_bound = True
+
     def __init__(self, weight: float = 0.5, patch: int = 15) -> None:
         if not 0 <= weight <= 1:
             raise ValueError(f'Expected weight in [0, 1], but got {weight}.')

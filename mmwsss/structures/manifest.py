@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -60,21 +60,40 @@ class Manifest:
         Raises:
             ValueError: If another line is no record; names file and line.
         """
+        return {record.img_path: record for record in self}
+
+    def __iter__(self) -> Iterator[ManifestRecord]:
+        """Records line by line, as they were written."""
+        for _, record in self.lines():
+            yield record
+
+    def lines(self) -> Iterator[tuple[int, ManifestRecord]]:
+        """Where each line begins, in bytes, and its record."""
         if not self.path.exists():
-            return {}
-        lines = self.path.read_bytes().split(b'\n')
-        records = {}
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                record = ManifestRecord(**json.loads(line))
-            except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-                if number == len(lines):  # no newline after it: the run was killed while it wrote
-                    break
-                raise ValueError(f'Expected a manifest record in {self.path}, line {number}, but {error}') from error
-            records[record.img_path] = record
-        return records
+            return
+        start = 0
+        with open(self.path, 'rb') as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip():
+                    try:
+                        yield start, self._parse(line)
+                    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+                        if not line.endswith(b'\n'):  # the run was killed while it wrote
+                            return
+                        raise ValueError(
+                            f'Expected a manifest record in {self.path}, line {number}, but {error}'
+                        ) from error
+                start += len(line)
+
+    @staticmethod
+    def _parse(line: bytes) -> ManifestRecord:
+        return ManifestRecord(**json.loads(line))
+
+    def read_at(self, start: int) -> ManifestRecord:
+        """The record of the line that begins at a byte."""
+        with open(self.path, 'rb') as handle:
+            handle.seek(start)
+            return self._parse(handle.readline())
 
     def append(self, record: ManifestRecord) -> None:
         """Add one line and see it to the disk; a torn line before it is ended first."""

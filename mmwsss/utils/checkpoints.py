@@ -86,7 +86,9 @@ def _refusal(what: str, reason: str) -> str:
 def _what_runs(error: Exception) -> str | None:
     """The line of PyTorch's error that names a function; None where the file is broken and nothing else."""
     lines = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if re.search('Unsupported|GLOBAL|getattr|Trying to', line)), None)
+    return next(
+        (line for line in lines if re.search('Unsupported (global|class)|GLOBAL|getattr|Trying to', line)), None
+    )
 
 
 def _read(path: str | Path, **kwargs: Any) -> Any:
@@ -96,7 +98,7 @@ def _read(path: str | Path, **kwargs: Any) -> Any:
     except pickle.UnpicklingError as error:
         reason = _what_runs(error)
         if reason is None:
-            raise ValueError(f'Expected a checkpoint in {path}, but it is no file of PyTorch.') from error
+            raise RuntimeError('it is no file of PyTorch') from error
         raise UnsafeCheckpointError(_refusal(f'The checkpoint {path}', reason)) from error
 
 

@@ -16,13 +16,15 @@ class Progress:
         total: Number of items.
         label: What is counted.
         every: Seconds between two lines where standard error is no terminal.
+        silent: Count only.
     """
 
-    def __init__(self, total: int, label: str, every: float = 20.0) -> None:
+    def __init__(self, total: int, label: str, every: float = 20.0, silent: bool = False) -> None:
         self.total, self.label, self.every = total, label, every
         self.count = 0
+        self.silent = silent
         self._start = self._last = time.monotonic()
-        self._bar = tqdm(total=total, desc=label, dynamic_ncols=True) if sys.stderr.isatty() else None
+        self._bar = tqdm(total=total, desc=label, dynamic_ncols=True) if sys.stderr.isatty() and not silent else None
 
     def __enter__(self) -> Progress:
         return self
@@ -32,14 +34,16 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif self.count:
+        elif self.count and not self.silent:
             self._print()
 
-    def update(self) -> None:
-        """One more item is done."""
-        self.count += 1
+    def update(self, number: int = 1) -> None:
+        """More items are done."""
+        self.count += number
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(number)
+        elif self.silent:
+            return
         elif time.monotonic() - self._last >= self.every and self.count < self.total:
             self._print()
 

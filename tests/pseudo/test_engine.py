@@ -6,48 +6,22 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_variables, write_toy
-from mmengine.registry import init_default_scope
+from conftest import write_toy
+from helpers import config, manifest, tree, write_checkpoint
 from PIL import Image
 
 from mmwsss.apis import init_classifier, make_pseudo
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, segmentation_figures
 from mmwsss.pseudo import RunMismatchError
-from mmwsss.registry import MODELS
 from mmwsss.utils.config import load_config
 from mmwsss.utils.files import file_sha256
-
-NET = {'embed_dims': 32, 'num_layers': 2}
 
 
 @pytest.fixture
 def checkpoint(tmp_path, toy):
     """An untrained student with its config inside, as a training leaves it."""
     return write_checkpoint(tmp_path / 'student.pth', toy)
-
-
-def write_checkpoint(path, toy, num_classes=1):
-    cfg = load_config('configs/vitmini.py', {**toy_variables(toy), **SMALL, **NET, 'num_classes': num_classes})
-    init_default_scope('mmpretrain')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model.to_dict())
-    model.init_weights()
-    torch.save({'state_dict': model.state_dict(), 'meta': {'cfg': cfg.pretty_text}}, path)
-    return path
-
-
-def config(toy, name='gradcam_ms_crf', **options):
-    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5, 'mask_threshold': 0.5}
-    return load_config(f'configs/pseudo/{name}.py', {**toy_variables(toy), **variables, **options})
-
-
-def tree(folder):
-    return {str(p.relative_to(folder)): file_sha256(p) for p in sorted((folder / 'masks').rglob('*.png'))}
-
-
-def manifest(folder):
-    return [json.loads(line) for line in (folder / 'manifest.jsonl').read_text().splitlines()]
 
 
 def test_files_and_figures(toy, checkpoint, tmp_path):
