@@ -13,6 +13,7 @@ mask_threshold = 0.3
 ignore_band = None  # (low, high): scores between them become the ignore label
 bg_exponent = 16.0
 crf_max_side = 1024  # larger pictures are refined at this size
+crf_backend = 'auto'  # 'pydensecrf' or 'torch'; the same results
 save_cam = False
 batch_size = 8
 num_workers = 0
@@ -27,7 +28,9 @@ custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
 
 # the steps by name, for the configs that put them together in other ways
 fusion_step = dict(type='mmwsss.LayerFusion', normalize=not per_scale_min_max)
-crf_step = dict(type='mmwsss.CRFRefine', preset='paper', bg_exponent=bg_exponent, max_side=crf_max_side)
+crf_step = dict(
+    type='mmwsss.CRFRefine', preset='paper', bg_exponent=bg_exponent, max_side=crf_max_side, backend=crf_backend
+)
 cut_step = dict(type='mmwsss.ThresholdMask', threshold=mask_threshold, ignore_band=ignore_band)
 
 pseudo = dict(

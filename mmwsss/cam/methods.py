@@ -6,12 +6,13 @@ and gives raw, non-negative maps (B, L, K, h, w) and logits (B, K). Maps of clas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from mmwsss.cam.class_token import class_token_only
 from mmwsss.cam.functional import (
     attention_rollout,
     grad_cam,
@@ -31,6 +32,23 @@ Method = Callable[[MapClassifier, Tensor, Tensor, Sequence[int | str]], tuple[Te
 _SCORE_BATCH = 32
 
 
+def rounds(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The wanted classes of each image, one of every image at a time: as many backward passes as the most of an image.
+
+    Images do not depend on each other, so the gradient of the sum of their scores holds the gradient of each.
+
+    Args:
+        wanted: bool (B, K).
+
+    Yields:
+        Indices of images and of a class of each, int64 (n,).
+    """
+    place = wanted.cumsum(1) * wanted
+    for number in range(1, int(place.max()) + 1 if place.numel() else 1):
+        images, classes = (place == number).nonzero(as_tuple=True)
+        yield images, classes
+
+
 def gradient_maps(
     classifier: MapClassifier,
     inputs: Tensor,
@@ -39,16 +57,16 @@ def gradient_maps(
     rule: Callable[[Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Maps by a rule of activation and gradient, of all layers from one forward pass."""
-    with LayerTap(classifier, target_layers(classifier, layers)) as tap:
+    with class_token_only(classifier), LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).float()
         activations = tap.maps()
         size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
         maps = inputs.new_zeros((*logits.shape, len(activations), *size), dtype=torch.float32)
-        for index in wanted.any(0).nonzero().flatten().tolist():
-            gradients = tap.gradients(logits[:, index].sum())
+        for images, classes in rounds(wanted):
+            gradients = tap.gradients(logits[images, classes].sum())
             for layer, (activation, gradient) in enumerate(zip(activations, gradients)):
-                cam = rule(activation.float(), gradient.float())
-                maps[:, index, layer] = resize_cam(cam[:, None], size)[:, 0]
+                cam = rule(activation[images].float(), gradient[images].float())
+                maps[images, classes, layer] = resize_cam(cam[:, None], size)[:, 0]
     return maps.transpose(1, 2), logits.detach()
 
 
@@ -131,10 +149,10 @@ def attention_gradient_maps(
         heads = [attentions.heads[number] for number in sorted(attentions.heads)]
         grid = _grid(feats, attentions.means[0])
         maps = inputs.new_zeros((*logits.shape, *grid), dtype=torch.float32)
-        for index in wanted.any(0).nonzero().flatten().tolist():
-            gradients = torch.autograd.grad(logits[:, index].sum(), heads, retain_graph=True)
-            rows = sum(gradient.float().relu().mean(1)[:, 0, 1:] for gradient in gradients)
-            maps[:, index] = rows.relu().view(-1, *grid)
+        for images, classes in rounds(wanted):
+            gradients = torch.autograd.grad(logits[images, classes].sum(), heads, retain_graph=True)
+            rows = sum(gradient[images].float().relu().mean(1)[:, 0, 1:] for gradient in gradients)
+            maps[images, classes] = rows.relu().view(-1, *grid)
     if refine:
         maps = spread_by_attention(maps, [mean.detach().float() for mean in attentions.means])
     return maps[:, None], logits.detach()

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.registry import init_default_scope
 from test_cam import LABELS, build, inputs, pcm, pooled, vit
 from torch import nn
 
-from mmwsss.cam import CAMGenerator
+from mmwsss.cam import CAMGenerator, class_token
 from mmwsss.cam.functional import (
     attention_rollout,
     grad_cam_plus_plus,
@@ -17,8 +18,9 @@ from mmwsss.cam.functional import (
     scale_min_max,
     spread_by_attention,
 )
-from mmwsss.cam.methods import METHODS
+from mmwsss.cam.methods import METHODS, rounds
 from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
+from mmwsss.registry import MODELS
 
 
 def conformer(classes=3):
@@ -233,3 +235,45 @@ def test_several_layers_of_a_conformer_from_one_pass():
     for position, layer in enumerate((-2, -1)):
         alone = CAMGenerator('layercam', target_layers=(layer,), classes='all')(model, x)
         assert torch.allclose(both.layer_cams[:, position], alone.layer_cams[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize('layers', [(-1,), (-2,), (-2, -1)])
+@pytest.mark.parametrize('method', ['gradcam', 'gradcampp', 'layercam'])
+def test_last_block_for_the_class_token_alone_changes_nothing(method, layers, monkeypatch):
+    """The shortened last block gives the logits and maps of the whole one."""
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    backbone = {
+        'type': 'mmwsss.TokenMapVisionTransformer',
+        'arch': {'embed_dims': 24, 'num_layers': 3, 'num_heads': 3, 'feedforward_channels': 48},
+        'img_size': 32,
+        'patch_size': 8,
+        'layer_scale_init_value': 0.5,
+    }
+    head = {'type': 'mmwsss.ClassTokenHead', 'num_classes': 3, 'in_channels': 24}
+    model = MODELS.build({'type': 'mmwsss.MapClassifier', 'backbone': backbone, 'head': head})
+    model.init_weights()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.3)
+    model.eval()
+    inputs, labels = torch.randn(4, 3, 32, 48), torch.rand(4, 3) < 0.6
+    labels[0] = True
+    generator = CAMGenerator(method, target_layers=layers, scales=(1.0, 2.0), flip=True)
+    short = generator(model, inputs, labels)
+    assert 'forward' not in vars(model.backbone.layers[-1])
+    monkeypatch.setattr(class_token, 'reads_class_token_only', lambda classifier: False)
+    whole = generator(model, inputs, labels)
+    assert torch.allclose(short.scores, whole.scores, atol=1e-5)
+    assert torch.allclose(short.layer_cams, whole.layer_cams, atol=1e-4) and whole.layer_cams.max() == 1
+
+
+def test_rounds_give_every_wanted_class_once():
+    wanted = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]]).bool()
+    parts = list(rounds(wanted))
+    assert len(parts) == 3
+    seen = torch.zeros(4, 3, dtype=torch.long)
+    for images, classes in parts:
+        assert len(set(images.tolist())) == len(images)
+        seen[images, classes] += 1
+    assert torch.equal(seen, wanted.long())
+    assert list(rounds(torch.zeros(2, 3, dtype=torch.bool))) == []

@@ -93,10 +93,13 @@ def test_crf_equals_a_slow_plain_one(preset, exponent):
         assert (posterior.argmax(0) == probabilities.argmax(0)).mean() < 1  # it did something
 
 
+@pytest.mark.parametrize('backend', ['pydensecrf', 'torch'])
 @pytest.mark.parametrize('k', [2, 16, 48])
-def test_crf_golden(golden, k):
+def test_crf_golden(golden, k, backend):
     data = {'img': golden['crf/image_rgb'][..., ::-1], 'cam': golden['crf/cam'][None], 'gt_label': [0]}
-    assert np.abs(CRFRefine(bg_exponent=k)(data)['cam'][0] - golden[f'crf/foreground_k{k}']).max() < 1e-4
+    assert (
+        np.abs(CRFRefine(bg_exponent=k, backend=backend)(data)['cam'][0] - golden[f'crf/foreground_k{k}']).max() < 1e-4
+    )
 
 
 def test_crf_takes_the_classes_of_the_label_only():
