@@ -2,6 +2,7 @@
 _base_ = './_base_/vitb_r50.py'
 teacher_checkpoint = 'work_dirs/r50_pcm/epoch_2.pth'
 kt_weight = 1.0  # lambda
+cache_teacher = False  # True keeps its maps in memory: for training without random augmentation
 map_channels = _base_.num_classes + 1  # one map a class, and the teacher's untrained one
 
 model = dict(
@@ -10,6 +11,7 @@ model = dict(
     student=_base_.student,
     teacher=_base_.teacher,
     teacher_checkpoint=teacher_checkpoint,
+    cache_teacher=cache_teacher,
     teacher_command='python tools/train.py configs/r50_pcm.py',
     neck=dict(type='mmwsss.FeatureProjectionNeck', in_channels=768, out_channels=map_channels),
     kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),

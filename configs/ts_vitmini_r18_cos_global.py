@@ -2,6 +2,7 @@
 _base_ = './_base_/vitmini_r18.py'
 teacher_checkpoint = 'work_dirs/r18_pcm/epoch_10.pth'
 kt_weight = 1.0  # lambda
+cache_teacher = False  # True keeps its maps in memory: for training without random augmentation
 student_map = (
     'class_maps'  # the loss acts on the student's CAM itself; 'patch_tokens': on projected patch tokens (paper)
 )
@@ -13,6 +14,7 @@ model = dict(
     student=_base_.student,
     teacher=_base_.teacher,
     teacher_checkpoint=teacher_checkpoint,
+    cache_teacher=cache_teacher,
     teacher_command='python tools/train.py configs/r18_pcm.py',
     student_map=student_map,
     neck=None

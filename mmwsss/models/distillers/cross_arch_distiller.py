@@ -11,6 +11,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmwsss.models.classifiers import MapClassifier
+from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
 from mmwsss.utils.checkpoints import load_checkpoint_file
@@ -47,6 +48,9 @@ class CrossArchDistiller(BaseModel):
         paradigm: ``'ts'`` or ``'co'``.
         teacher_checkpoint: Checkpoint of the trained teacher; needed in ``'ts'``.
         teacher_command: The command that makes ``teacher_checkpoint``, for the error where it is missing.
+        cache_teacher: Keep a frozen teacher's maps in memory (4 bytes a value, a few kilobytes an image), so that from
+            the second epoch on it costs next to nothing. For training without random augmentation, as the paper's: an
+            image must look the same at every visit. Losses are the same.
         data_preprocessor: By default the student's.
         init_cfg: Of :class:`mmengine.model.BaseModel`.
 
@@ -65,6 +69,7 @@ class CrossArchDistiller(BaseModel):
         paradigm: str = 'ts',
         teacher_checkpoint: str | None = None,
         teacher_command: str | None = None,
+        cache_teacher: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -74,7 +79,10 @@ class CrossArchDistiller(BaseModel):
             raise ValueError(f"Expected student_map 'patch_tokens' or 'class_maps', but got {student_map!r}.")
         if student_map == 'class_maps' and neck is not None:
             raise ValueError('Expected no neck for student_map class_maps, which has one map a class already.')
+        if cache_teacher and paradigm != 'ts':
+            raise ValueError('Expected the paradigm ts for cache_teacher: in co-training the teacher changes.')
         super().__init__(data_preprocessor or preprocessor_of(student), init_cfg)
+        self.teacher_cache = TeacherCache() if cache_teacher else None
         self.paradigm, self.student_map = paradigm, student_map
         self.teacher_checkpoint, self.teacher_command = teacher_checkpoint, teacher_command
         self.student: MapClassifier = MODELS.build(student)
@@ -182,6 +190,9 @@ class CrossArchDistiller(BaseModel):
             return self.loss(inputs, data_samples)
         return self.student(inputs, data_samples, mode)
 
+    def _teacher_maps(self, inputs: Tensor) -> Tensor:
+        return self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
+
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """``loss_bce`` and ``loss_kt``, and ``loss_bce_teacher`` in co-training."""
         feats = self.student.extract_feat(inputs)
@@ -193,8 +204,12 @@ class CrossArchDistiller(BaseModel):
             student_map = student_map if self.neck is None else self.neck(student_map)
             logits = self.student.head(feats)
         losses = {'loss_bce': image_label_loss(logits, data_samples)}
-        with torch.set_grad_enabled(self.paradigm == 'co'):
-            teacher_map = self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
+        if self.teacher_cache is None:
+            with torch.set_grad_enabled(self.paradigm == 'co'):
+                teacher_map = self._teacher_maps(inputs)
+        else:
+            with torch.no_grad():
+                teacher_map = self.teacher_cache.maps(inputs, data_samples, self._teacher_maps)
         teacher_logits = self.teacher.head.logits_of(teacher_map)
         compared = (logits, teacher_logits) if self.kt_loss.on_logits else (student_map, teacher_map)
         losses['loss_kt'] = self.kt_loss(*compared)

@@ -1,0 +1,53 @@
+"""Maps of a frozen teacher, computed once an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+_LOOKS = 2  # an image, and one view of it (all-pairs consistency)
+
+
+class TeacherCache:
+    """Maps by image path, on the CPU; lost when the process ends."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, dict[tuple, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(looks) for looks in self._maps.values())
+
+    def maps(self, inputs: Tensor, data_samples: Sequence[DataSample], compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """Maps (B, C, h, w) of a batch; those that are not there yet are computed.
+
+        Args:
+            inputs: Normalised images (B, 3, H, W).
+            data_samples: Their samples, which name ``img_path``.
+            compute: From images to maps.
+
+        Raises:
+            ValueError: If a sample has no path, or an image looks different at every visit.
+        """
+        keys = []
+        looks = inputs.double().flatten(1)
+        weights = torch.linspace(1, 2, looks.shape[1], dtype=looks.dtype, device=looks.device)  # a flip has another sum
+        for sample, look in zip(data_samples, (looks @ weights).tolist()):
+            path = sample.get('img_path')
+            if path is None:
+                raise ValueError('Expected img_path in the samples for cache_teacher: PackInputs has it in meta_keys.')
+            keys.append((path, (*inputs.shape[2:], round(look, 4))))
+        missing = [number for number, (path, look) in enumerate(keys) if look not in self._maps.get(path, {})]
+        if missing:
+            for number, found in zip(missing, compute(inputs[missing]).float().cpu()):
+                path, look = keys[number]
+                known = self._maps.setdefault(path, {})
+                known[look] = found
+                if len(known) > _LOOKS:
+                    raise ValueError(
+                        f'Expected pictures that look the same at every visit for cache_teacher, but {path} does not: '
+                        f'does the pipeline crop, flip or change colours at random?'
+                    )
+        return torch.stack([self._maps[path][look] for path, look in keys]).to(inputs.device, non_blocking=True)
