@@ -3,6 +3,7 @@
 from mmwsss.datasets import transforms
 from mmwsss.datasets.cam_labels import CamLabelDataset
 from mmwsss.datasets.image_label import ImageLabelDataset
+from mmwsss.datasets.image_list import ImageListDataset
 from mmwsss.datasets.photo_split import PhotoSplitDataset
 from mmwsss.datasets.plume_scenes import PlumeScenes
 from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
@@ -12,6 +13,7 @@ from mmwsss.datasets.shapes_scenes import ShapesScenes
 __all__ = [
     'CamLabelDataset',
     'ImageLabelDataset',
+    'ImageListDataset',
     'PhotoSplitDataset',
     'PlumeScenes',
     'PseudoMaskDataset',

@@ -224,6 +224,8 @@ class PseudoMaskEngine:
         self.manifest.rewrite(manifests[number].read_at(offset) for number, offset in ordered)
         for manifest in manifests[1:]:
             manifest.path.unlink()
+        for left_over in self.out_dir.rglob('.*.tmp'):  # of a process that was killed while it wrote
+            left_over.unlink()
 
     def _records(
         self, source: CamSource, names: Sequence[str | None], windows: _Windows, number: int

@@ -183,3 +183,19 @@ def test_steps_can_be_dropped_and_must_make_a_mask(toy, checkpoint, tmp_path):
 def test_config_without_pseudo(toy, checkpoint, tmp_path):
     with pytest.raises(ValueError, match=r'Expected a pseudo config .*vitmini\.py'):
         make_pseudo(load_config('configs/vitmini.py'), checkpoint, tmp_path / 'out')
+
+
+@pytest.mark.parametrize('kind', ['folder', 'list'])
+def test_images_without_labels(toy, checkpoint, tmp_path, kind):
+    folder = toy / 'img' / 'train'
+    source = folder
+    if kind == 'list':
+        source = tmp_path / 'list.txt'
+        source.write_text('\n'.join(str(path.relative_to(folder)) for path in sorted(folder.rglob('*.jpg'))))
+    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'images': str(source)}
+    cfg = load_config('configs/pseudo/unlabelled.py', {**variables, 'pseudo.generator.classes': 'all'})
+    if kind == 'list':
+        cfg.pseudo.dataset.data_root = str(folder)
+    summary = make_pseudo(cfg, checkpoint, tmp_path / 'out')
+    assert summary['ok'] == 12 and summary['label_source'] == 'all classes' and 'mask' not in summary
+    assert len(tree(tmp_path / 'out')) == 12 and 'masks/sub0/picture 0.png' in tree(tmp_path / 'out')

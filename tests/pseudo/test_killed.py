@@ -34,7 +34,7 @@ def work(tmp_path_factory):
 def check_no_half_file(out):
     """Every record that says ok has its mask; what is no result does not look like one."""
     for path in out.rglob('*'):
-        assert not path.is_file() or path.suffix in ('.png', '.npz', '.json', '.jsonl', '.tmp') or path.name == '.lock'
+        assert not path.is_file() or path.suffix in ('.png', '.npz', '.json', '.jsonl') or path.name == '.lock'
     masks = {str(path.relative_to(out)) for path in (out / 'masks').rglob('*.png') if not path.name.startswith('.')}
     assert masks == {record['mask_path'] for record in manifest(out)}
 
