@@ -1,13 +1,15 @@
 # make demo   set up, then the whole main job on generated scenes (6 minutes on 2 cores after the installation)
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
+# make soak   set up, then the long forms of the kill, fuzz, memory and two-process tests (half an hour)
+# make bench  set up, then every benchmark, small
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # two OpenMP pools on a few cores slow each other down: see README, "On a CPU"
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test lint soak bench wheel clean
 
 $(VENV)/.installed: requirements/runtime.txt requirements/openmmlab.txt requirements/crf.txt requirements/sam.txt \
 		requirements/clip.txt requirements/tests.txt requirements/constraints.txt setup.py
@@ -24,6 +26,21 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/.installed
+	MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 $(BIN)/python -m pytest tests/pseudo --timeout 1800
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -r requirements/bench.txt -c requirements/constraints.txt
+	$(BIN)/python -m pip install -q --no-deps -r requirements/bench_peers.txt -c requirements/constraints.txt
+	$(BIN)/python benchmarks/startup.py --rounds 1
+	$(BIN)/python benchmarks/cam.py --vit tiny --rounds 2
+	$(BIN)/python benchmarks/crf.py --presets voc --rounds 1
+	$(BIN)/python benchmarks/make_pseudo.py --vit tiny --number 12 --rounds 1
+	$(BIN)/python benchmarks/training_step.py --vit tiny --depth 18 --size 128 --rounds 2
+	$(BIN)/python benchmarks/attention_memory.py --vit tiny
+	$(BIN)/python benchmarks/sam_voting.py --rounds 1
+	$(BIN)/python benchmarks/memory.py --numbers 100 500
 
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .
