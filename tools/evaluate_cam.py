@@ -8,7 +8,7 @@ import json
 from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier
+from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source
 from mmwsss.evaluation.protocols import PROTOCOLS
 from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import data_options, load_config
@@ -44,7 +44,11 @@ def main() -> None:
             figures = evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
         else:
             collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
-            figures = {**collected.compute(args.threshold), 'curve': collected.curve()}
+            figures = {
+                'label_source': label_source(cfg),
+                **collected.compute(args.threshold),
+                'curve': collected.curve(),
+            }
         print(json.dumps({key: value for key, value in figures.items() if key != 'curve'}, indent=2))
         if args.out:
             write_json(args.out, figures)

@@ -1,6 +1,6 @@
 """What the tools call: train, test, make pseudo masks, evaluate maps, run a whole pipeline."""
 
-from mmwsss.apis.cam_evaluation import evaluate_cams, evaluate_protocol
+from mmwsss.apis.cam_evaluation import evaluate_cams, evaluate_protocol, label_source
 from mmwsss.apis.exact_resume import ExactResumeHook
 from mmwsss.apis.inference import init_classifier
 from mmwsss.apis.lr_range import LrRangeHook, lr_range_test
@@ -17,6 +17,7 @@ __all__ = [
     'evaluate_protocol',
     'export_scenes',
     'init_classifier',
+    'label_source',
     'load_pipeline',
     'lr_range_test',
     'make_pseudo',

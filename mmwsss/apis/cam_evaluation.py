@@ -18,6 +18,13 @@ from mmwsss.refine import fusion_of
 from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
 from mmwsss.utils.progress import Progress
 
+LABEL_SOURCES = {'label': 'image labels', 'predicted': 'predicted labels', 'all': 'all classes'}
+
+
+def label_source(cfg: Config) -> str:
+    """What chooses the classes that get maps, in words that figures and reports carry."""
+    return LABEL_SOURCES[cfg.pseudo.generator.get('classes', 'label')]
+
 
 def build_source(
     cfg: Config, model: nn.Module, dataset: Any, batches: Iterable[Sequence[int]] | None = None
@@ -111,6 +118,6 @@ def evaluate_protocol(cfg: Config, model: nn.Module, name: str, threshold: float
         'protocol': name,
         'crf': crf,
         'is_oracle': protocol.oracle,
-        'label_source': cfg.pseudo.generator.get('classes', 'label'),
+        'label_source': label_source(cfg),
         **collected.compute(chosen),
     }

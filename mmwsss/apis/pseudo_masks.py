@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.apis.cam_evaluation import build_source, label_source
 from mmwsss.apis.inference import init_classifier
 from mmwsss.pseudo import PseudoMaskEngine, find_work_group
 from mmwsss.pseudo.work_group import local_rank
@@ -69,9 +69,7 @@ def make_pseudo(
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
         'checkpoint_sha256': file_sha256(checkpoint),
         'checkpoint': str(checkpoint),
-        'label_source': {'label': 'image labels', 'predicted': 'predicted labels', 'all': 'all classes'}[
-            settings.generator.get('classes', 'label')
-        ],
+        'label_source': label_source(cfg),
         'config': content,
         'versions': versions(),
     }

@@ -147,7 +147,7 @@ class Stages:
 
     @staticmethod
     def _mask_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
-        counted = {key: summary[key] for key in ('images', 'ok', 'failed', 'without_class')}
+        counted = {key: summary[key] for key in ('images', 'ok', 'failed', 'without_class', 'label_source')}
         return {**summary.get('mask', {}), 'seed': summary.get('seed'), 'floor': summary.get('floor'), **counted}
 
     def _run_segmentor(self) -> dict[str, Any]:

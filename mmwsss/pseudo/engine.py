@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import multiprocessing
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,15 +13,14 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmwsss.datasets.metainfo import palette
-from mmwsss.evaluation.figures import all_foreground_counts, segmentation_figures
-from mmwsss.pseudo.cam_source import CamItem, CamSource, batches_of
+from mmwsss.pseudo.cam_source import CamItem, CamSource
 from mmwsss.pseudo.refine_worker import RefineWorker
+from mmwsss.pseudo.summary import merge_manifests, summarise
+from mmwsss.pseudo.windows import Windows
 from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
-from mmwsss.utils.files import file_sha256, read_json, write_json
+from mmwsss.utils.files import read_json, write_json
 from mmwsss.utils.progress import Progress
 
 _POOL_FROM = 64
@@ -147,34 +145,6 @@ class PseudoMaskEngine:
         parts = sorted(self.out_dir.glob('manifest.rank*.jsonl'))
         return [self.manifest, *(Manifest(path) for path in parts)]
 
-    def _made(self) -> dict[str, tuple[str, str]]:
-        """Mask and checksum by image, of those that earlier runs finished."""
-        return {
-            record.img_path: (record.mask_path, record.checksum)
-            for manifest in self._manifests()
-            for record in manifest
-            if record.status == 'ok' and record.mask_path is not None and record.checksum is not None
-        }
-
-    def _is_finished(self, made: tuple[str, str] | None, name: str) -> bool:
-        """Not where an image was never made or failed, or its mask is gone or was changed."""
-        if made is None or made[0] != f'masks/{name}':
-            return False
-        path = self.out_dir / made[0]
-        return path.is_file() and file_sha256(path) == made[1]
-
-    def _refusal(self, img_path: str, name: str | None, root: str) -> str | None:
-        """Why an image is not read at all."""
-        if name is None:
-            return f'The image lies outside the image folder {root}.'
-        if self.follow_links or not root:
-            return None
-        real_root = os.path.realpath(root)
-        real = os.path.realpath(img_path)
-        if real != real_root and not real.startswith(real_root.rstrip(os.sep) + os.sep):
-            return f'The image {img_path} is a link to {real}, outside the image folder {root} (see follow_links).'
-        return None
-
     def run(
         self,
         dataset: Any,
@@ -197,7 +167,9 @@ class PseudoMaskEngine:
         img_paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
         with self.open():
             names = mask_names(img_paths, root)
-            windows = _Windows(self, img_paths, names, str(root), batch_size)
+            windows = Windows(
+                self.out_dir, self._manifests(), self.group, img_paths, names, str(root), batch_size, self.follow_links
+            )
             with Progress(len(img_paths), 'pseudo masks', silent=not self.group.is_first) as progress:
                 for record in self._records(make_source(windows), names, windows, len(img_paths)):
                     self.part.append(record)
@@ -205,30 +177,21 @@ class PseudoMaskEngine:
             self.group.close()
             summary: dict[str, Any] = {'made_now': self.group.add('made', 0)}
             if self.group.is_first:
-                self._merge(img_paths)
-                summary = self._summary(len(img_paths), summary['made_now'], time.perf_counter() - start)
+                merge_manifests(self.out_dir, self._manifests(), img_paths)
+                counted = summarise(self.manifest, self.classes)
+                summary = {
+                    'images': len(img_paths),
+                    **counted,
+                    'failed': len(img_paths) - counted['ok'],
+                    **summary,
+                    'seconds': {'wall': round(time.perf_counter() - start, 2), **counted['seconds']},
+                    'label_source': self.identity.get('label_source'),
+                }
                 write_json(self.out_dir / 'summary.json', summary)
         return summary
 
-    def _merge(self, img_paths: Sequence[str]) -> None:
-        """One manifest in the order of the images; of several records of one the last good one counts."""
-        manifests = self._manifests()
-        places: dict[str, tuple[int, int, bool]] = {}
-        for number, manifest in enumerate(manifests):
-            for offset, record in manifest.lines():
-                good = record.status == 'ok'
-                known = places.get(record.img_path)
-                if known is None or good or not known[2] or known[0] == number:
-                    places[record.img_path] = (number, offset, good)
-        ordered = (places[path][:2] for path in dict.fromkeys(img_paths))
-        self.manifest.rewrite(manifests[number].read_at(offset) for number, offset in ordered)
-        for manifest in manifests[1:]:
-            manifest.path.unlink()
-        for left_over in self.out_dir.rglob('.*.tmp'):  # of a process that was killed while it wrote
-            left_over.unlink()
-
     def _records(
-        self, source: CamSource, names: Sequence[str | None], windows: _Windows, number: int
+        self, source: CamSource, names: Sequence[str | None], windows: Windows, number: int
     ) -> Iterator[ManifestRecord]:
         workers = self._number_of_workers(number)
         if not workers:
@@ -281,77 +244,3 @@ class PseudoMaskEngine:
         if item.reason is None:
             return None
         return ManifestRecord(item.info['img_path'], 'failed', reason=item.reason)
-
-    def _summary(self, number: int, made: int, seconds: float) -> dict[str, Any]:
-        good = without_class = 0
-        stages: dict[str, float] = {}
-        counts: dict[str, list[np.ndarray]] = {'seed': [], 'mask': []}
-        for record in self.manifest:
-            if record.status != 'ok':
-                continue
-            good += 1
-            without_class += not record.labels
-            for stage, value in record.seconds.items():
-                stages[stage] = stages.get(stage, 0.0) + value
-            for kind, values in record.counts.items():
-                counts[kind].append(np.array(values))
-        summary: dict[str, Any] = {
-            'images': number,
-            'ok': good,
-            'failed': number - good,
-            'without_class': without_class,
-            'made_now': made,
-            'seconds': {'wall': round(seconds, 2), **{stage: round(stages[stage], 2) for stage in sorted(stages)}},
-            'label_source': self.identity.get('label_source'),
-        }
-        for kind, tables in counts.items():
-            if tables:
-                summary[kind] = segmentation_figures(tables, self.classes)
-                if len(self.classes) == 1:
-                    floor = segmentation_figures([all_foreground_counts(table) for table in tables], self.classes)
-                    summary['floor'] = {key: floor[key] for key in ('iou_image', 'iou_dataset', 'miou')}
-        return summary
-
-
-class _Windows:
-    """The batches that this process leases and that have something to make.
-
-    Attributes:
-        pending: Images of the batches given out that are to be refined; the others of a batch were finished earlier.
-    """
-
-    def __init__(
-        self,
-        engine: PseudoMaskEngine,
-        img_paths: Sequence[str],
-        names: Sequence[str | None],
-        root: str,
-        batch_size: int,
-    ) -> None:
-        self.engine, self.img_paths, self.names, self.root = engine, img_paths, names, root
-        self.batch_size = batch_size
-        self.made = engine._made()
-        self.pending: set[int] = set()
-        self._refused: deque[ManifestRecord] = deque()
-
-    def refused(self) -> Iterator[ManifestRecord]:
-        """Records of images that are not read."""
-        while self._refused:
-            yield self._refused.popleft()
-
-    def __iter__(self) -> Iterator[list[int]]:
-        batches = list(batches_of(len(self.img_paths), self.batch_size))
-        for number in self.engine.group.leases(len(batches)):
-            batch, pending = [], []
-            for index in batches[number]:
-                path, name = self.img_paths[index], self.names[index]
-                reason = self.engine._refusal(path, name, self.root)
-                if reason is not None:
-                    self._refused.append(ManifestRecord(path, 'failed', reason=reason))
-                    continue
-                batch.append(index)
-                if not self.engine._is_finished(self.made.get(path), name or ''):
-                    pending.append(index)
-            if pending:
-                self.pending.update(pending)
-                yield batch

@@ -168,6 +168,7 @@ def write_report(
         columns=[label for label, _ in _TABLE],
         rows=_rows(stages),
         floors={name: value for name, value in floors.items() if value},
+        label_source=(stages.get('pseudo') or {}).get('label_source'),
         curve=_curve_svg(curves, stages) if curves else '',
         gallery=[
             {'name': row.name, 'group': row.group, 'score': _cell(row.score, ''), 'tiles': _tiles(row)}

@@ -25,7 +25,7 @@ def summary(iou):
     figures = {'iou_image': iou, 'iou_dataset': iou, 'miou': iou}
     stages = {
         'student': {**figures, 'threshold': 0.3, 'seconds': 3.0, 'floor_all_foreground': figures},
-        'pseudo': {**figures, 'seed': figures, 'floor': figures, 'seconds': 1.0},
+        'pseudo': {**figures, 'seed': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
         'segmentor': {**figures, 'seconds': 2.0},
     }
     return {'title': 'a <title>', 'seed': 0, 'classes': ['smoke'], 'stages': stages, 'versions': {'torch': '2'}}
@@ -37,6 +37,7 @@ def test_report(tmp_path):
     write_report(tmp_path / 'r.html', summary(0.5), {'student': curve}, [row])
     html = (tmp_path / 'r.html').read_text()
     assert '&lt;x&gt;.jpg' in html and 'a &lt;title&gt;' in html and '<x>' not in html
+    assert 'was taken from its image labels' in html
     assert '0.500' in html and 'IoU 0.250' in html and html.count('data:image/jpeg') == 5
     write_report(tmp_path / 'empty.html', summary(0.5), {}, [])
     assert 'No image with a class' in (tmp_path / 'empty.html').read_text()
