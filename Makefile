@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python tools/pipeline.py configs/pipelines/demo.py
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.installed
 	MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 $(BIN)/python -m pytest tests/pseudo --timeout 1800

@@ -73,7 +73,8 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     seed = TRANSFORMS.build(settings['seed'])
     fusion = fusion_of(TRANSFORMS.build(step) for step in settings['refine'])
     rows = []
-    source = build_source(cfg, init_classifier(parts['student']), dataset, [index for index, _ in chosen])
+    batches = [[index] for index, _ in chosen]  # a picture at a time: in its own order
+    source = build_source(cfg, init_classifier(parts['student']), dataset, batches)
     for (_, group), item in zip(chosen, source):
         path = item.info['img_path']
         cam = fusion({'layer_cams': item.layer_cams})['cam']
