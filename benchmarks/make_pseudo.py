@@ -1,10 +1,14 @@
 """A folder of images: maps alone, CRF alone, both together, and a plain loop of pytorch-grad-cam and pydensecrf."""
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import os
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # as tools/make_pseudo.py does
 
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
-import os
 import shutil
 import tempfile
 import time

@@ -1,10 +1,14 @@
 """Make pseudo masks from a trained classifier; a second call makes only what is missing."""
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before PyTorch: its threads must not spin while others refine
 
 from mmengine.config import DictAction
 

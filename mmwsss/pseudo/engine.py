@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import multiprocessing
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,9 +37,11 @@ _worker: RefineWorker | None = None
 
 def _start_worker(arguments: dict) -> None:
     global _worker
+    import cv2
     import torch
 
     torch.set_num_threads(1)  # as many processes as cores: none may spread over all of them
+    cv2.setNumThreads(1)
     _worker = RefineWorker(**arguments)
 
 
@@ -206,8 +209,10 @@ class PseudoMaskEngine:
         import torch
 
         threads = torch.get_num_threads()
-        torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # the rest is the pool's
-        context = multiprocessing.get_context('spawn')  # a fork after torch's threads have started may hang
+        if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':  # threads that spin while they wait
+            torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # take cores from the pool
+        # forked, as PyTorch's loaders are: a start takes no time, and with one thread none of PyTorch's is missed
+        context = multiprocessing.get_context('fork')
         try:
             with ProcessPoolExecutor(workers, context, _start_worker, (self.arguments,)) as pool:
                 running: deque[Future] = deque()
