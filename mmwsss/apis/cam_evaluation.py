@@ -14,6 +14,7 @@ from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.protocols import find_protocol
 from mmwsss.pseudo import CamSource, batches_of
+from mmwsss.pseudo.work_group import cores_that_read
 from mmwsss.refine import fusion_of
 from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
 from mmwsss.utils.progress import Progress
@@ -38,13 +39,14 @@ def build_source(
         batches: Indices of each batch; by default all images, in order.
     """
     settings = cfg.pseudo
+    num_workers = settings.get('num_workers')
     return CamSource(
         model,
         dataset,
         TASK_UTILS.build(settings.generator),
         settings.pipeline,
         batches_of(len(dataset), settings.get('batch_size', 8)) if batches is None else batches,
-        settings.get('num_workers', 0),
+        cores_that_read() if num_workers is None else num_workers,
         settings.get('precision', 'float32'),
         settings.get('channels_last', False),
         settings.get('compile', False),

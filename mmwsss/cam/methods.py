@@ -6,6 +6,7 @@ and gives raw, non-negative maps (B, L, K, h, w) and logits (B, K). Maps of clas
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -57,7 +58,9 @@ def gradient_maps(
     rule: Callable[[Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Maps by a rule of activation and gradient, of all layers from one forward pass."""
-    with class_token_only(classifier), LayerTap(classifier, target_layers(classifier, layers)) as tap:
+    by_number = all(isinstance(layer, int) for layer in layers)  # a name may mean a part of the last block
+    shortened = class_token_only(classifier) if by_number else contextlib.nullcontext()
+    with shortened, LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).float()
         activations = tap.maps()
         size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))

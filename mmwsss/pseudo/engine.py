@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import multiprocessing
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from mmwsss.pseudo.cam_source import CamItem, CamSource
 from mmwsss.pseudo.refine_worker import RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
 from mmwsss.pseudo.windows import Windows
-from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process
+from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process, cores_that_read
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
 from mmwsss.utils.files import read_json, write_json
 from mmwsss.utils.progress import Progress
@@ -68,7 +69,7 @@ class PseudoMaskEngine:
         refine: Configs of the refiners.
         save_cam: Keep the unrefined maps.
         workers: Processes that refine and write; 0 does it in this one. None: where a refiner is bound by the processor
-            and there are many images, all of this process's cores but one, which the network keeps.
+            and there are many images, this process's cores but one, which the network keeps, and those that read.
         group: The processes that share the work.
         follow_links: Also read images that are links to somewhere outside the image folder.
 
@@ -211,8 +212,9 @@ class PseudoMaskEngine:
         threads = torch.get_num_threads()
         if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':  # threads that spin while they wait
             torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # take cores from the pool
-        # forked, as PyTorch's loaders are: a start takes no time, and with one thread none of PyTorch's is missed
-        context = multiprocessing.get_context('fork')
+        # forked, as PyTorch's loaders are on Linux: a start takes no time, and with one thread none of PyTorch's is missed
+        forked = sys.platform == 'linux' and not torch.cuda.is_initialized()
+        context = multiprocessing.get_context('fork' if forked else 'spawn')
         try:
             with ProcessPoolExecutor(workers, context, _start_worker, (self.arguments,)) as pool:
                 running: deque[Future] = deque()
@@ -242,7 +244,8 @@ class PseudoMaskEngine:
     def _number_of_workers(self, number: int) -> int:
         if self.workers is not None:
             return self.workers
-        return cores_of_this_process() - 1 if self.cpu_bound and number >= _POOL_FROM else 0
+        cores = cores_of_this_process() - cores_that_read() - 1
+        return max(cores, 0) if self.cpu_bound and number >= _POOL_FROM else 0
 
     @staticmethod
     def _failed(item: CamItem) -> ManifestRecord | None:

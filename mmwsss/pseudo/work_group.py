@@ -172,3 +172,9 @@ def cores_of_this_process() -> int:
     """Cores that this process may use: the machine's, shared among its processes there."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
+
+
+def cores_that_read() -> int:
+    """Processes that read pictures where nobody says how many: none on a small machine, whose cores are busy enough."""
+    cores = cores_of_this_process()
+    return 0 if cores < 4 else min(cores // 4, 4)

@@ -263,6 +263,9 @@ def test_last_block_for_the_class_token_alone_changes_nothing(method, layers, mo
     assert 'forward' not in vars(model.backbone.layers[-1])
     monkeypatch.setattr(class_token, 'reads_class_token_only', lambda classifier: False)
     whole = generator(model, inputs, labels)
+    monkeypatch.undo()
+    named = CAMGenerator(method, target_layers=('backbone.layers.2.ffn', 'backbone.layers.2.ln2'))
+    assert named(model, inputs, labels).layer_cams.shape == (4, 2, 3, 32, 48)  # parts of the last block are whole
     assert torch.allclose(short.scores, whole.scores, atol=1e-5)
     assert torch.allclose(short.layer_cams, whole.layer_cams, atol=1e-4) and whole.layer_cams.max() == 1
 

@@ -16,8 +16,8 @@ from helpers import config, free_port, outcome, tree, write_checkpoint
 import mmwsss
 from mmwsss.apis import make_pseudo
 from mmwsss.datasets.pictures import read_mask
-from mmwsss.pseudo import WorkGroup, find_work_group
-from mmwsss.pseudo.work_group import cores_of_this_process, launch_environment
+from mmwsss.pseudo import PseudoMaskEngine, WorkGroup, find_work_group
+from mmwsss.pseudo.work_group import cores_of_this_process, cores_that_read, launch_environment
 
 ROOT = Path(mmwsss.__file__).parents[1]
 SOAK = pytest.mark.skipif(int(os.environ.get('MMWSSS_KILLS', '0')) < 20, reason='a long form: make soak')
@@ -133,3 +133,16 @@ def test_compiled_blocks_give_nearly_the_same_maps(toy, tmp_path):
     names = tree(tmp_path / 'plain')
     masks = [[read_mask(tmp_path / kind / name) for name in names] for kind in ('plain', 'compiled')]
     assert np.mean([(one == other).mean() for one, other in zip(*masks)]) > 0.99
+
+
+def test_pools_are_sized_to_the_cores(monkeypatch, toy, tmp_path):
+    def sized(cores, number, name='gradcam_ms_crf'):
+        monkeypatch.setattr('mmwsss.pseudo.work_group.cores_of_this_process', lambda: cores)
+        monkeypatch.setattr('mmwsss.pseudo.engine.cores_of_this_process', lambda: cores)
+        refine = [step.to_dict() for step in config(toy, name).pseudo.refine]
+        seed = {'type': 'mmwsss.ThresholdMask'}
+        engine = PseudoMaskEngine(tmp_path / 'out', {}, ['smoke'], seed, refine, workers=None)
+        return cores_that_read(), engine._number_of_workers(number)
+
+    assert sized(1, 1000) == (0, 0) and sized(2, 1000) == (0, 1) and sized(16, 1000) == (4, 11)
+    assert sized(16, 10) == (4, 0) and sized(16, 1000, 'gradcam_ms') == (4, 0)
