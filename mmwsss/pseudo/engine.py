@@ -212,7 +212,7 @@ class PseudoMaskEngine:
         threads = torch.get_num_threads()
         if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':  # threads that spin while they wait
             torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # take cores from the pool
-        # forked, as PyTorch's loaders are on Linux: a start takes no time, and with one thread none of PyTorch's is missed
+        # forked, as PyTorch's loaders are on Linux: no time to start, and with one thread none of PyTorch's is missed
         forked = sys.platform == 'linux' and not torch.cuda.is_initialized()
         context = multiprocessing.get_context('fork' if forked else 'spawn')
         try:
