@@ -47,7 +47,8 @@ def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
 
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
-    from mmwsss.ablation.runner import AblationRunner, data_variables  # not for --list: they import the networks
+    from mmwsss.ablation.data import data_variables  # not for --list: they import the networks
+    from mmwsss.ablation.runner import AblationRunner
     from mmwsss.ablation.scales import Scale
 
     rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)

@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import make_pseudo
+from mmwsss.pseudo import LAUNCHERS
 from mmwsss.utils.cli import add_trust_flag, report_errors
 from mmwsss.utils.config import data_options, load_config
 
@@ -28,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--workers', type=int, help='processes that refine (0: this one; as many as pay)')
     parser.add_argument(
         '--launcher',
-        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        choices=LAUNCHERS,
         default='none',
         help='what started this and other processes',
     )

@@ -14,39 +14,11 @@ from mmwsss.ablation.affinity import train_affinity_for
 from mmwsss.ablation.rows import Row
 from mmwsss.ablation.scales import Scale
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
-from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
 from mmwsss.apis.stages import FIXED_THRESHOLD
-from mmwsss.utils.config import config_variables, data_options, load_config
+from mmwsss.utils.config import config_variables, load_config
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
-SCENES = {'train': 800, 'val': 100, 'test': 160}
-"""Number of generated scenes by split."""
-_GENERATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    'scenes': ({'train_bias': (0.7, 0.4)}, SCENE_VARIABLES),
-    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, SHAPES_VARIABLES),
-}
 _UNAVAILABLE = (FileNotFoundError, ImportError)
-
-
-def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
-    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` or ``'shapes'`` (generated now), or a file.
-
-    Raises:
-        FileNotFoundError: If ``data`` is none of them.
-    """
-    if data == 'smoke5k':
-        return {}
-    if data in _GENERATED:
-        root = Path(work_dir) / 'scenes'
-        settings, variables = _GENERATED[data]
-        if not (root / 'annotations' / 'test.csv').exists():
-            export_scenes(root, SCENES, **settings)
-        return {**variables, 'dataset_root': str(root), 'group_file': None, 'num_classes': len(variables['classes'])}
-    if not Path(data).is_file():
-        raise FileNotFoundError(
-            f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
-        )
-    return data_options(data)
 
 
 class AblationRunner:
@@ -262,12 +234,12 @@ class AblationRunner:
     ) -> dict[str, Any]:
         """Masks of the training set, a segmentor trained on them, its figures."""
         segmentor = self.scale.config(row.segmentor)
-        cfg = self._pseudo_config(row)
-        train_affinity_for(self, cfg, row, config, seed)
         folder = self.work_dir / 'masks' / Path(config).stem / Path(row.pseudo).stem / f'seed{seed}'
-        make_pseudo(cfg, trained['checkpoint'], folder)
         training = self._segmentor_config(row, segmentor, seed, pseudo_root=str(folder))
         self._check_test_set(training)
+        cfg = self._pseudo_config(row)
+        train_affinity_for(self, cfg, row, config, seed)
+        make_pseudo(cfg, trained['checkpoint'], folder)
         label = f'{Path(segmentor).stem} on masks of {Path(config).stem}, seed {seed}'
         done = self.train_once(training, folder.with_name(f'{folder.name}-{Path(segmentor).stem}'), label)
         return self._segmentor_figures(training, done, path)

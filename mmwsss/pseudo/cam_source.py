@@ -86,16 +86,6 @@ class _Pictures(Dataset):
         return CamItem(index, info, img, seconds={'load': time.perf_counter() - start}), packed
 
 
-class _Windows:
-    """Batches of indices; a loader takes them one by one, when it needs the next."""
-
-    def __init__(self, batches: Iterable[Sequence[int]]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return (list(batch) for batch in self.batches)
-
-
 def batches_of(number: int, batch_size: int) -> Iterator[range]:
     """The windows of consecutive images that are one batch each."""
     for start in range(0, number, batch_size):
@@ -144,7 +134,7 @@ class CamSource:
         if compile:
             self._compile()
         self.loader = DataLoader(
-            _Pictures(dataset, pipeline), batch_sampler=_Windows(batches), num_workers=num_workers, collate_fn=list
+            _Pictures(dataset, pipeline), batch_sampler=batches, num_workers=num_workers, collate_fn=list
         )
         self._largest: int | None = None  # images at a time, once the memory did not suffice
 

@@ -12,8 +12,10 @@ from conftest import SMALL, toy_variables, write_toy
 
 import mmwsss
 from mmwsss.ablation import ACR_ROWS, ROWS, Row, results_json, results_table, select_rows
+from mmwsss.ablation import data as data_module
 from mmwsss.ablation import runner as runner_module
-from mmwsss.ablation.runner import AblationRunner, data_variables
+from mmwsss.ablation.data import data_variables
+from mmwsss.ablation.runner import AblationRunner
 from mmwsss.ablation.scales import Scale
 from mmwsss.utils.files import read_json
 
@@ -158,7 +160,7 @@ def test_table_and_json():
 
 @pytest.mark.filterwarnings('ignore')
 def test_configs_of_your_own_on_several_classes(scale, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
+    monkeypatch.setattr(data_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
     variables = data_variables('shapes', tmp_path / 'out')
     assert variables['num_classes'] == 4 and variables['context_by_class']
     rows = [
@@ -176,7 +178,7 @@ def test_configs_of_your_own_on_several_classes(scale, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings('ignore')
 def test_published_rows_on_their_own_data(scale, tmp_path, monkeypatch):
     """Rows of ACR: an oracle's threshold, a segmentor on masks of an AffinityNet, and a test set without masks."""
-    monkeypatch.setattr(runner_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
+    monkeypatch.setattr(data_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
     variables = data_variables('shapes', tmp_path / 'out')
     own = {'test_ann': variables['val_ann'], 'test_img': variables['val_img'], 'test_masks': variables['val_masks']}
     train_row, val_row, test_row = select_rows(['acr-voc_train', 'acr-voc_val', 'acr-voc_test'])
@@ -210,7 +212,7 @@ def test_data_variables(tmp_path):
 
 
 def test_generated_scenes_are_data(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner_module, 'SCENES', {'train': 3, 'val': 2, 'test': 2})
+    monkeypatch.setattr(data_module, 'SCENES', {'train': 3, 'val': 2, 'test': 2})
     variables = data_variables('scenes', tmp_path)
     assert (Path(variables['dataset_root']) / variables['test_ann']).is_file()
 

@@ -29,13 +29,23 @@ def write_checkpoint(path, toy, num_classes=1):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model.to_dict())
     model.init_weights()
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1 and name.startswith(('backbone.layers', 'head')):
+            torch.nn.init.normal_(parameter, 0, 0.2)  # maps that differ from image to image, and are not empty
     torch.save({'state_dict': model.state_dict(), 'meta': {'cfg': cfg.pretty_text}}, path)
     return path
 
 
 def config(toy, name='gradcam_ms_crf', **options):
     """A pseudo config at toy size."""
-    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5, 'mask_threshold': 0.5}
+    variables = {
+        'img_size': 32,
+        'scales': [1.0],
+        'size_divisor': 8,
+        'batch_size': 5,
+        'mask_threshold': 0.5,
+        'bg_exponent': 1.0,
+    }
     return load_config(f'configs/pseudo/{name}.py', {**toy_variables(toy), **variables, **options})
 
 

@@ -74,6 +74,7 @@ def test_a_pool_gives_the_same_masks(toy, checkpoint, tmp_path):
     make_pseudo(config(toy), checkpoint, tmp_path / 'one')
     make_pseudo(config(toy), checkpoint, tmp_path / 'two', workers=2)
     assert tree(tmp_path / 'one') == tree(tmp_path / 'two')
+    assert len(set(tree(tmp_path / 'one').values())) > 5
 
 
 def test_another_run_is_refused(toy, checkpoint, tmp_path):

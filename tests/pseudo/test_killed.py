@@ -28,6 +28,7 @@ def work(tmp_path_factory):
     cfg = config(toy, batch_size=4, save_cam=True)
     start = time.perf_counter()
     make_pseudo(cfg, checkpoint, root / 'whole')
+    assert len(set(tree(root / 'whole').values())) > 10  # masks that differ, or nothing would be compared
     return cfg, checkpoint, root / 'whole', time.perf_counter() - start
 
 

@@ -89,11 +89,12 @@ def test_pace(toy, tmp_path, pace):
     make_pseudo(config(toy, 'gradcam_ms'), checkpoint, tmp_path / 'plain')
     make_pseudo(config(toy, 'gradcam_ms', **pace), checkpoint, tmp_path / 'fast')
     plain, fast = tree(tmp_path / 'plain'), tree(tmp_path / 'fast')
-    assert set(plain) == set(fast)
+    assert set(plain) == set(fast) and len(set(plain.values())) > 5
     if 'num_workers' in pace:
         assert plain == fast
     masks = [[read_mask(tmp_path / kind / name) for name in plain] for kind in ('plain', 'fast')]
-    assert np.mean([(one == other).mean() for one, other in zip(*masks)]) > 0.97
+    alike = np.mean([(one == other).mean() for one, other in zip(*masks)])
+    assert alike > (0.9 if 'precision' in pace else 0.99)
 
 
 def test_unknown_precision(toy, tmp_path):

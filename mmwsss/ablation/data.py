@@ -1,0 +1,37 @@
+"""The data that rows are run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
+from mmwsss.utils.config import data_options
+
+SCENES = {'train': 800, 'val': 100, 'test': 160}
+"""Number of generated scenes by split."""
+_GENERATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    'scenes': ({'train_bias': (0.7, 0.4)}, SCENE_VARIABLES),
+    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, SHAPES_VARIABLES),
+}
+
+
+def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
+    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` or ``'shapes'`` (generated now), or a file.
+
+    Raises:
+        FileNotFoundError: If ``data`` is none of them.
+    """
+    if data == 'smoke5k':
+        return {}
+    if data in _GENERATED:
+        root = Path(work_dir) / 'scenes'
+        settings, variables = _GENERATED[data]
+        if not (root / 'annotations' / 'test.csv').exists():
+            export_scenes(root, SCENES, **settings)
+        return {**variables, 'dataset_root': str(root), 'group_file': None, 'num_classes': len(variables['classes'])}
+    if not Path(data).is_file():
+        raise FileNotFoundError(
+            f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
+        )
+    return data_options(data)
