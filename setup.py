@@ -55,6 +55,6 @@ setup(
         'clip': requirements('clip'),
         'tests': requirements('tests'),
     },
-    entry_points={'console_scripts': ['mmwsss = mmwsss.utils.cli:main']},
+    entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main']},
     cmdclass={'build_py': BuildWithConfigs},
 )

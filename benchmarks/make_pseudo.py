@@ -23,12 +23,12 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.apis import make_pseudo
+from mmwsss.config.loading import load_config
 from mmwsss.datasets import ShapesScenes
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.pseudo.work_group import cores_of_this_process
 from mmwsss.refine import CRFRefine
 from mmwsss.refine.crf_refine import cam_to_probabilities
-from mmwsss.utils.config import load_config
 
 SCALES = {1: [1.0], 4: [0.5, 1.0, 1.5, 2.0]}
 

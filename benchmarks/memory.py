@@ -15,8 +15,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.apis import make_pseudo
+from mmwsss.config.loading import load_config
 from mmwsss.datasets import ShapesScenes
-from mmwsss.utils.config import load_config
 
 
 def peak(root: Path, number: int, size: int) -> float:

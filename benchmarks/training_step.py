@@ -13,8 +13,8 @@ from common import VITS, build, parser, side_by_side, start, table
 from mmengine.optim import OptimWrapper
 from mmpretrain.structures import DataSample
 
+from mmwsss.config.loading import load_config
 from mmwsss.registry import MODELS
-from mmwsss.utils.config import load_config
 
 
 def step_of(config: dict, args, samples: list, inputs: torch.Tensor):

@@ -22,6 +22,6 @@ TRANSFORMS = Registry(
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmwsss', locations=['mmwsss.models'])
 TASK_UTILS = Registry('task util', parent=MMENGINE_TASK_UTILS, scope='mmwsss', locations=['mmwsss.cam'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='mmwsss', locations=['mmwsss.evaluation'])
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmwsss', locations=['mmwsss.apis'])
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmwsss', locations=['mmwsss.engine.hooks'])
 
 __all__ = ['DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS']

@@ -10,8 +10,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
 import mmwsss
+from mmwsss.config.loading import find_config, load_config
 from mmwsss.registry import TASK_UTILS, TRANSFORMS
-from mmwsss.utils.config import find_config, load_config
 
 CONFIGS = Path(mmwsss.__file__).parents[1] / 'configs'
 TRAINING = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('seg/*.py'), *CONFIGS.glob('affinity/*.py')])

@@ -13,6 +13,8 @@ from mmwsss.utils import dependencies
 ROOT = Path(mmwsss.__file__).parent
 LAYERS = [
     ('version', 'utils'),
+    ('weights',),
+    ('config',),
     ('registry',),
     ('structures',),
     ('datasets',),
@@ -21,9 +23,12 @@ LAYERS = [
     ('refine',),
     ('evaluation',),
     ('pseudo',),
+    ('engine',),
     ('visualization',),
     ('apis',),
-    ('ablation',),
+    ('runs',),
+    ('tables',),
+    ('cli',),
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -69,7 +74,7 @@ def test_import_without_optional_packages():
     code = (
         'import sys\n'
         'for name in ("segment_anything", "pydensecrf", "open_clip", "pycocotools"): sys.modules[name] = None\n'
-        'import mmwsss, mmwsss.refine, mmwsss.apis, mmwsss.ablation.runner\n'
+        'import mmwsss, mmwsss.refine, mmwsss.apis, mmwsss.tables.runner\n'
         'from mmwsss.refine import CRFRefine\n'
         'try:\n    CRFRefine()\n'
         'except ImportError as error:\n    print("MESSAGE", error)\n'
@@ -111,7 +116,7 @@ def test_console_command_help_from_any_folder(tool, tmp_path):
     command = [
         sys.executable,
         '-c',
-        f'import sys; sys.argv = ["mmwsss", "{tool}", "--help"]\nfrom mmwsss.utils.cli import main\nmain()',
+        f'import sys; sys.argv = ["mmwsss", "{tool}", "--help"]\nfrom mmwsss.cli.main import main\nmain()',
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

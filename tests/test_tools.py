@@ -88,7 +88,7 @@ def test_wheel_carries_configs_and_tools(tmp_path):
     assert 'mmwsss/visualization/report.html' in names
     code = (
         f'import sys; sys.path.insert(0, {str(tmp_path / "installed")!r})\n'
-        'import mmwsss, json\nfrom mmwsss.utils.config import load_config\n'
+        'import mmwsss, json\nfrom mmwsss.config.loading import load_config\n'
         'cfg = load_config("configs/ts_vitb_r50_cos_global.py")\n'
         'print(json.dumps([mmwsss.__file__, cfg.filename, cfg.model.type]))\n'
     )

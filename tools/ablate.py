@@ -12,8 +12,8 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.ablation import Row, list_table, results_json, results_table, select_rows
-from mmwsss.utils.cli import add_trust_flag, report_errors
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.tables import Row, list_table, results_json, results_table, select_rows
 from mmwsss.utils.files import atomic_write, write_json
 
 
@@ -47,9 +47,9 @@ def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
 
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
-    from mmwsss.ablation.data import data_variables  # not for --list: they import the networks
-    from mmwsss.ablation.runner import AblationRunner
-    from mmwsss.ablation.scales import Scale
+    from mmwsss.tables.data import data_variables  # not for --list: they import the networks
+    from mmwsss.tables.runner import AblationRunner
+    from mmwsss.tables.scales import Scale
 
     rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)
     scale = Scale(args.scale)

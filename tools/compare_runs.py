@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
 from mmwsss.visualization.comparison import comparison_table
 
 

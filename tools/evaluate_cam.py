@@ -9,9 +9,9 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.config.loading import data_options, load_config
 from mmwsss.evaluation.protocols import PROTOCOLS
-from mmwsss.utils.cli import add_trust_flag, report_errors
-from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import write_json
 
 

@@ -9,8 +9,8 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis.lr_range import lr_range_test
-from mmwsss.utils.cli import add_trust_flag, report_errors
-from mmwsss.utils.config import load_config
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.config.loading import load_config
 
 
 def parse_args() -> argparse.Namespace:

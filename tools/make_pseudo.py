@@ -14,9 +14,9 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import make_pseudo
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.config.loading import data_options, load_config
 from mmwsss.pseudo import LAUNCHERS
-from mmwsss.utils.cli import add_trust_flag, report_errors
-from mmwsss.utils.config import data_options, load_config
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import Pipeline, load_pipeline
-from mmwsss.utils.cli import add_trust_flag, report_errors
+from mmwsss.cli.main import add_trust_flag, report_errors
 
 
 def parse_args() -> argparse.Namespace:

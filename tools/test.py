@@ -8,8 +8,8 @@ from mmengine.config import DictAction
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.apis import test
-from mmwsss.utils.cli import add_trust_flag, report_errors
-from mmwsss.utils.config import data_options, load_config
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.config.loading import data_options, load_config
 from mmwsss.utils.files import write_json
 
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmwsss.registry import MODELS
-from mmwsss.utils.checkpoints import load_checkpoint_file, model_config
+from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
 
 
 def init_classifier(

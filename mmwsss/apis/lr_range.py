@@ -9,30 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
 from mmwsss.apis.training import train
-from mmwsss.registry import HOOKS
+from mmwsss.engine.hooks.lr_range import LrRangeHook, smooth
 from mmwsss.utils.files import atomic_write
-
-_SMOOTHING = 0.95
-_DIVERGED = 4.0
 
 
 def rates(lowest: float, highest: float, steps: int) -> list[float]:
     """Rates on a logarithmic scale, both ends included."""
     ratio = (highest / lowest) ** (1 / (steps - 1))
     return [lowest * ratio**step for step in range(steps)]
-
-
-def smooth(losses: Sequence[float], factor: float = _SMOOTHING) -> list[float]:
-    """Exponential mean that is not biased towards its start."""
-    mean, smoothed = 0.0, []
-    for step, loss in enumerate(losses, 1):
-        mean = factor * mean + (1 - factor) * loss
-        smoothed.append(mean / (1 - factor**step))
-    return smoothed
 
 
 def suggest(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
@@ -55,45 +41,6 @@ def suggest(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
     if slopes[steepest] >= 0:
         raise ValueError('Expected a loss that falls somewhere, but it never does: try a lower range.')
     return learning_rates[steepest + 1]
-
-
-@HOOKS.register_module()
-class LrRangeHook(Hook):
-    """Set the rate of every step, note the loss, and stop the run when it has diverged.
-
-    Parameter groups keep their factors (``paramwise_cfg``).
-
-    Args:
-        learning_rates: One a step.
-    """
-
-    priority = 'VERY_LOW'
-
-    def __init__(self, learning_rates: Sequence[float]) -> None:
-        self.learning_rates = list(learning_rates)
-        self.losses: list[float] = []
-
-    def before_train(self, runner: Runner) -> None:
-        """Note each group's factor."""
-        groups = runner.optim_wrapper.param_groups
-        largest = max(group['lr'] for group in groups)
-        self._factors = [group['lr'] / largest for group in groups]
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Set the rate."""
-        for group, factor in zip(runner.optim_wrapper.param_groups, self._factors):
-            group['lr'] = factor * self.learning_rates[runner.iter]
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
-    ) -> None:
-        """Note the loss."""
-        loss = float(outputs['loss'].detach())
-        best = min(smooth(self.losses), default=math.inf)
-        if not math.isfinite(loss) or (len(self.losses) > 10 and smooth([*self.losses, loss])[-1] > _DIVERGED * best):
-            runner.train_loop.stop_training = True
-            return
-        self.losses.append(loss)
 
 
 def lr_range_test(

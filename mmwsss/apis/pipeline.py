@@ -12,9 +12,9 @@ from mmengine.config import Config
 
 from mmwsss.apis.gallery import make_gallery
 from mmwsss.apis.pseudo_masks import versions
-from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
 from mmwsss.apis.stages import Stages
-from mmwsss.utils.config import load_config
+from mmwsss.config.loading import load_config
+from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
 from mmwsss.utils.files import content_hash, read_json, write_json
 from mmwsss.visualization import write_report
 

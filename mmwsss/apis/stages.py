@@ -12,12 +12,12 @@ from mmengine.registry import init_default_scope
 from mmwsss.apis.cam_evaluation import evaluate_cams
 from mmwsss.apis.inference import init_classifier
 from mmwsss.apis.pseudo_masks import make_pseudo
-from mmwsss.apis.scenes import export_scenes
 from mmwsss.apis.training import test, train
+from mmwsss.config.loading import load_config
+from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.evaluation import CamFigures
 from mmwsss.refine.crf_refine import matching_exponent
 from mmwsss.registry import DATASETS
-from mmwsss.utils.config import load_config
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold; figures at it stand beside those at a chosen one."""

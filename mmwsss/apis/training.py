@@ -11,8 +11,8 @@ import torch.distributed as dist
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from mmwsss.utils.checkpoints import check_checkpoint, weights_only
-from mmwsss.utils.weights import resolve_pretrained
+from mmwsss.weights.checkpoints import check_checkpoint, weights_only
+from mmwsss.weights.pretrained import resolve_pretrained
 
 
 def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', amp: bool = False) -> Config:
@@ -78,7 +78,7 @@ def train(
     """Train.
 
     Args:
-        cfg: A config of :func:`mmwsss.utils.config.load_config`.
+        cfg: A config of :func:`mmwsss.config.loading.load_config`.
         work_dir: See :func:`prepare`.
         resume: Go on from the last checkpoint of the work folder, if there is one.
         launcher: See :func:`prepare`.

@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 
 from mmwsss.models.affinity.functional import affinity_matrix, random_walk
 from mmwsss.registry import MODELS, TRANSFORMS
-from mmwsss.utils.checkpoints import load_checkpoint_file, model_config
+from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
 
 
 @TRANSFORMS.register_module()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
-from mmwsss.utils.weights import require_weights
+from mmwsss.weights.pretrained import require_weights
 
 
 def patch_text_scores(patches: Tensor, positive: Tensor, negative: Tensor, scale: float) -> Tensor:

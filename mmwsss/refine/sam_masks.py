@@ -13,7 +13,7 @@ import torch
 from mmwsss.models.segmentors.sam_network import build_sam
 from mmwsss.utils.dependencies import require
 from mmwsss.utils.files import array_hash, content_hash, read_json, write_json
-from mmwsss.utils.weights import require_weights
+from mmwsss.weights.pretrained import require_weights
 
 PAPER_GENERATOR = {'pred_iou_thresh': 0.82, 'stability_score_thresh': 0.85, 'min_mask_region_area': 10}
 """The paper's settings of the automatic masks, by the history of its code."""

@@ -7,7 +7,7 @@ from conftest import SMALL, toy_variables
 from PIL import Image
 
 from mmwsss.apis.lr_range import lr_range_test, rates, smooth, suggest
-from mmwsss.utils.config import load_config
+from mmwsss.config.loading import load_config
 
 
 def test_rates_and_smoothing_by_hand():

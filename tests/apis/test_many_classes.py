@@ -9,9 +9,9 @@ from PIL import Image
 
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, train
 from mmwsss.apis import test as run_test
-from mmwsss.apis.scenes import SHAPES_VARIABLES, export_scenes
+from mmwsss.config.loading import load_config
+from mmwsss.datasets.converters.scenes import SHAPES_VARIABLES, export_scenes
 from mmwsss.datasets.shapes_scenes import CLASSES
-from mmwsss.utils.config import load_config
 
 TINY = {**SMALL, 'embed_dims': 32, 'num_layers': 2, 'num_classes': 4}
 MAPS = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8}

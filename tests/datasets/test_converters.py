@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coder
 
-from mmwsss.apis.smoke_frames import PROTOCOLS, choose_windows, convert_frames
-from mmwsss.apis.video_frames import extract_frames, frame_numbers, read_labels
 from mmwsss.datasets import ImageLabelDataset
+from mmwsss.datasets.converters.smoke_frames import PROTOCOLS, choose_windows, convert_frames
+from mmwsss.datasets.converters.video_frames import extract_frames, frame_numbers, read_labels
 
 
 def test_windows_of_the_paper():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.apis.scenes import SHAPES_VARIABLES, export_scenes
 from mmwsss.datasets import ShapesScenes
+from mmwsss.datasets.converters.scenes import SHAPES_VARIABLES, export_scenes
 from mmwsss.datasets.shapes_scenes import CLASSES
 
 

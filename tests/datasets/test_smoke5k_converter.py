@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.apis.smoke5k import CropRule, choose_crops, convert_smoke5k
+from mmwsss.datasets.converters.smoke5k import CropRule, choose_crops, convert_smoke5k
 from mmwsss.datasets.pictures import read_mask
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'smoke5k.py'

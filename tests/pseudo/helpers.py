@@ -15,8 +15,8 @@ from conftest import SMALL, toy_variables
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis import make_pseudo
+from mmwsss.config.loading import load_config
 from mmwsss.registry import MODELS
-from mmwsss.utils.config import load_config
 from mmwsss.utils.files import file_sha256
 
 NET = {'embed_dims': 32, 'num_layers': 2}

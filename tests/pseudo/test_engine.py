@@ -11,10 +11,10 @@ from helpers import config, manifest, tree, write_checkpoint
 from PIL import Image
 
 from mmwsss.apis import init_classifier, make_pseudo
+from mmwsss.config.loading import load_config
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, segmentation_figures
 from mmwsss.pseudo import RunMismatchError
-from mmwsss.utils.config import load_config
 from mmwsss.utils.files import file_sha256
 
 

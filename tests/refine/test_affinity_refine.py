@@ -7,13 +7,13 @@ from conftest import SMALL, toy_variables
 from PIL import Image
 
 from mmwsss.apis import make_pseudo, train
+from mmwsss.config.loading import load_config
 from mmwsss.datasets import CamLabelDataset
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.transforms import LoadCamLabels, LoadSegMap
 from mmwsss.datasets.transforms.labels import sure_labels
 from mmwsss.refine import AffinityRefine
 from mmwsss.structures import CamFile
-from mmwsss.utils.config import load_config
 
 
 def test_sure_labels_by_hand():

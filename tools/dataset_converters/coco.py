@@ -6,8 +6,8 @@ import argparse
 import sys
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.coco import convert_coco
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.coco import convert_coco
 
 
 def parse_args() -> argparse.Namespace:

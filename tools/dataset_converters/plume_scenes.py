@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.scenes import export_scenes
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.scenes import export_scenes
 
 
 def parse_args() -> argparse.Namespace:

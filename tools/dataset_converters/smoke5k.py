@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.smoke5k import CropRule, convert_smoke5k
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.smoke5k import CropRule, convert_smoke5k
 
 
 def parse_args() -> argparse.Namespace:

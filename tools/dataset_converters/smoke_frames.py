@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.smoke_frames import PROTOCOLS, convert_frames
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.smoke_frames import PROTOCOLS, convert_frames
 
 
 def parse_args() -> argparse.Namespace:

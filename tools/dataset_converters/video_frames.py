@@ -11,8 +11,8 @@ import argparse
 import sys
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.video_frames import extract_frames
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.video_frames import extract_frames
 
 
 def parse_args() -> argparse.Namespace:

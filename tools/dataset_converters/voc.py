@@ -6,8 +6,8 @@ import argparse
 import sys
 
 import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.voc import convert_voc
-from mmwsss.utils.cli import report_errors
+from mmwsss.cli.main import report_errors
+from mmwsss.datasets.converters.voc import convert_voc
 
 
 def parse_args() -> argparse.Namespace:

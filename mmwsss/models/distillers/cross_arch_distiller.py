@@ -14,7 +14,7 @@ from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
-from mmwsss.utils.checkpoints import load_checkpoint_file
+from mmwsss.weights.checkpoints import load_checkpoint_file
 
 _TEACHER = 'teacher.'
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mmwsss.utils.dependencies import require
-from mmwsss.utils.weights import require_weights
+from mmwsss.weights.pretrained import require_weights
 
 ARCHS: dict[str, dict[str, Any]] = {
     'vit_b': {'embed_dim': 768, 'depth': 12, 'num_heads': 12, 'global_attn_indexes': (2, 5, 8, 11)},

@@ -13,11 +13,11 @@ from pycocotools import mask as coder
 
 import mmwsss
 from mmwsss.apis import evaluate_protocol, init_classifier, make_pseudo, train
-from mmwsss.apis.coco import convert_coco, semantic_mask
-from mmwsss.apis.voc import CLASSES, convert_voc
+from mmwsss.config.loading import data_options, load_config
+from mmwsss.datasets.converters.coco import convert_coco, semantic_mask
+from mmwsss.datasets.converters.voc import CLASSES, convert_voc
 from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
 from mmwsss.evaluation import protocols
-from mmwsss.utils.config import data_options, load_config
 from mmwsss.utils.files import read_json
 
 ROOT = Path(mmwsss.__file__).parents[1]

@@ -10,12 +10,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-from mmwsss.ablation.affinity import train_affinity_for
-from mmwsss.ablation.rows import Row
-from mmwsss.ablation.scales import Scale
 from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, load_pipeline, make_pseudo, test, train
 from mmwsss.apis.stages import FIXED_THRESHOLD
-from mmwsss.utils.config import config_variables, load_config
+from mmwsss.config.loading import config_variables, load_config
+from mmwsss.tables.affinity import train_affinity_for
+from mmwsss.tables.rows import Row
+from mmwsss.tables.scales import Scale
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
 _UNAVAILABLE = (FileNotFoundError, ImportError)

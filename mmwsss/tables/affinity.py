@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from mmengine.config import Config
 
 from mmwsss.apis import make_pseudo
-from mmwsss.utils.config import load_config
+from mmwsss.config.loading import load_config
 
 if TYPE_CHECKING:
-    from mmwsss.ablation.rows import Row
-    from mmwsss.ablation.runner import AblationRunner
+    from mmwsss.tables.rows import Row
+    from mmwsss.tables.runner import AblationRunner
 
 
 def train_affinity_for(runner: AblationRunner, cfg: Config, row: Row, config: str, seed: int) -> None:

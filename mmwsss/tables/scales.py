@@ -8,8 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.ablation.rows import D
-from mmwsss.utils.config import config_variables, find_config
+from mmwsss.config.loading import config_variables, find_config
+from mmwsss.tables.rows import D
 
 
 class Scale:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from mmwsss.utils.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
+from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
 
 WEIGHTS_ROOT = 'weights'
 """Folder, below the working directory, where files that were fetched by hand are looked for by their name."""

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mmwsss.datasets.converters.coco_masks import decode_segmentation
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
-from mmwsss.utils.coco_masks import decode_segmentation
 from mmwsss.utils.files import atomic_write, read_json, write_json
 from mmwsss.utils.progress import Progress
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmwsss.apis.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
-from mmwsss.utils.config import data_options
+from mmwsss.config.loading import data_options
+from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
 """Number of generated scenes by split."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmwsss.utils.weights import require_weights, resolve_pretrained
+from mmwsss.weights.pretrained import require_weights, resolve_pretrained
 
 
 def test_missing_file(tmp_path):
@@ -68,7 +68,7 @@ def test_pretrained_weights_reach_the_network(toy, tmp_path, monkeypatch):
     """The paper's student starts from a file in ``weights/`` with the name of the address."""
     from mmengine.registry import MODELS, init_default_scope
 
-    from mmwsss.utils.config import load_config
+    from mmwsss.config.loading import load_config
 
     monkeypatch.chdir(tmp_path)
     cfg = load_config('configs/vits.py', {'img_size': 32})

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from mmwsss.datasets import PlumeScenes, ShapesScenes
 from mmwsss.datasets.metainfo import png_palette
+from mmwsss.datasets.plume_scenes import PlumeScenes
+from mmwsss.datasets.shapes_scenes import ShapesScenes
 from mmwsss.utils.files import atomic_write
 from mmwsss.utils.progress import Progress
 

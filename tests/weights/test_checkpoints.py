@@ -15,8 +15,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmwsss
 from mmwsss.apis import init_classifier, train
-from mmwsss.utils.checkpoints import UnsafeCheckpointError, load_checkpoint_file, parse_config, weights_only
-from mmwsss.utils.config import load_config
+from mmwsss.config.loading import load_config
+from mmwsss.weights.checkpoints import UnsafeCheckpointError, load_checkpoint_file, parse_config, weights_only
 
 ROOT = Path(mmwsss.__file__).parents[1]
 TINY = {**SMALL, 'embed_dims': 32, 'num_layers': 1}

@@ -11,12 +11,12 @@ import pytest
 from conftest import SMALL, toy_variables, write_toy
 
 import mmwsss
-from mmwsss.ablation import ACR_ROWS, ROWS, Row, results_json, results_table, select_rows
-from mmwsss.ablation import data as data_module
-from mmwsss.ablation import runner as runner_module
-from mmwsss.ablation.data import data_variables
-from mmwsss.ablation.runner import AblationRunner
-from mmwsss.ablation.scales import Scale
+from mmwsss.tables import ACR_ROWS, ROWS, Row, results_json, results_table, select_rows
+from mmwsss.tables import data as data_module
+from mmwsss.tables import runner as runner_module
+from mmwsss.tables.data import data_variables
+from mmwsss.tables.runner import AblationRunner
+from mmwsss.tables.scales import Scale
 from mmwsss.utils.files import read_json
 
 ROOT = Path(mmwsss.__file__).parents[1]

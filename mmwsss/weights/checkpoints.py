@@ -18,7 +18,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmwsss.utils.cli import TRUST_VARIABLE
+from mmwsss.weights.trust import TRUST_VARIABLE, trusted
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # PyTorch's own switch: it also holds where a host asks for an unsafe load
 _DTYPES = ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'e', 'f', 'd')
@@ -43,11 +43,6 @@ def _safe_globals() -> list[Any]:
     functions += [(scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')]
     dtypes = {type(np.dtype(kind)) for kind in _DTYPES}
     return [np.ndarray, np.dtype, *dtypes, HistoryBuffer, (_history_method, 'builtins.getattr'), *functions]
-
-
-def trusted() -> bool:
-    """Whether the user said that checkpoints may run code."""
-    return os.environ.get(TRUST_VARIABLE, '').lower() in ('1', 'y', 'yes', 'true')
 
 
 @contextlib.contextmanager

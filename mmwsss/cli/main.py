@@ -8,8 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
-"""Environment variable that lets checkpoints run code; ``--trust-checkpoints`` sets it."""
+from mmwsss.weights.trust import TRUST_VARIABLE
 
 
 def add_trust_flag(parser: argparse.ArgumentParser) -> None:

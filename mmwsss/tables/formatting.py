@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import mean, stdev
 from typing import Any
 
-from mmwsss.ablation.rows import Row
+from mmwsss.tables.rows import Row
 
 _FIGURE = '<figure>'
 """Stands for the figure that a row is compared by."""
@@ -48,7 +48,7 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
 
     Args:
         rows: Lines of the table.
-        results: Of :class:`~mmwsss.ablation.runner.AblationRunner`, by row id.
+        results: Of :class:`~mmwsss.tables.runner.AblationRunner`, by row id.
     """
     rows = list(rows)
     names = [name for name, _ in COLUMNS]

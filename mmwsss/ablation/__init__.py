@@ -1,9 +1,0 @@
-"""The tables of the method's paper, and ACR's: rows, how they are run, and what came out beside what was published.
-
-The runner is in :mod:`mmwsss.ablation.runner`: to list the rows no network library is imported.
-"""
-
-from mmwsss.ablation.rows import ACR_ROWS, ROWS, Row, select_rows
-from mmwsss.ablation.tables import list_table, results_json, results_table
-
-__all__ = ['ACR_ROWS', 'ROWS', 'Row', 'list_table', 'results_json', 'results_table', 'select_rows']

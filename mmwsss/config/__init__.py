@@ -1,0 +1,1 @@
+"""Configs: variables, options, scales and descriptions of data."""

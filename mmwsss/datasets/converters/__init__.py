@@ -1,0 +1,1 @@
+"""Public data sets and generated scenes as image folders with label files."""

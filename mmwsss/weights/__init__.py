@@ -1,0 +1,1 @@
+"""The one door for weights: every checkpoint is found, checked and read here."""
