@@ -1,19 +1,16 @@
-"""What the tools call: train, test, make pseudo masks, evaluate maps, run a whole pipeline."""
+"""What the tools call: train, test, make pseudo masks, evaluate maps."""
 
 from mmwsss.apis.cam_evaluation import evaluate_cams, evaluate_protocol, label_source
 from mmwsss.apis.inference import init_classifier
 from mmwsss.apis.lr_range import lr_range_test
-from mmwsss.apis.pipeline import Pipeline, load_pipeline
 from mmwsss.apis.pseudo_masks import make_pseudo
 from mmwsss.apis.training import test, train
 
 __all__ = [
-    'Pipeline',
     'evaluate_cams',
     'evaluate_protocol',
     'init_classifier',
     'label_source',
-    'load_pipeline',
     'lr_range_test',
     'make_pseudo',
     'test',

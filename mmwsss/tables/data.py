@@ -1,37 +1,20 @@
-"""The data that rows are run on."""
+"""The data that rows are run on, by name."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from mmwsss.config.loading import data_options
-from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
+from mmwsss.config import data_variables
 
-SCENES = {'train': 800, 'val': 100, 'test': 160}
-"""Number of generated scenes by split."""
-_GENERATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    'scenes': ({'train_bias': (0.7, 0.4)}, SCENE_VARIABLES),
-    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, SHAPES_VARIABLES),
-}
+NAMED = {name: f'configs/data/{name}.py' for name in ('smoke5k', 'scenes', 'shapes', 'ccp', 'voc12', 'coco14')}
+"""Descriptions of data by their short names."""
 
 
-def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
-    """Config variables of a data set: ``'smoke5k'``, ``'scenes'`` or ``'shapes'`` (generated now), or a file.
+def data_of(name: str) -> Mapping[str, Any]:
+    """Variables of a data set by its short name, or by the path of its description.
 
     Raises:
-        FileNotFoundError: If ``data`` is none of them.
+        FileNotFoundError: If it is neither.
     """
-    if data == 'smoke5k':
-        return {}
-    if data in _GENERATED:
-        root = Path(work_dir) / 'scenes'
-        settings, variables = _GENERATED[data]
-        if not (root / 'annotations' / 'test.csv').exists():
-            export_scenes(root, SCENES, **settings)
-        return {**variables, 'dataset_root': str(root), 'group_file': None, 'num_classes': len(variables['classes'])}
-    if not Path(data).is_file():
-        raise FileNotFoundError(
-            f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
-        )
-    return data_options(data)
+    return data_variables(NAMED.get(name, name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock
 
 
 @contextlib.contextmanager
@@ -40,13 +41,14 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
 
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Hold a folder's lock (``.lock`` in it) until the block ends, waiting for another process that has it.
+    """Hold a folder's lock until the block ends, waiting for another process that has it.
 
-    The system frees it when a process dies.
+    The lock is the file ``.NAME.lock`` beside the folder, so that the folder itself can be moved. The system frees it
+    when a process dies.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with open(Path(folder) / '.lock', 'w') as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f'.{folder.name}.lock')):
         yield
 
 

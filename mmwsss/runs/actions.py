@@ -1,0 +1,223 @@
+"""What a run can do: generate scenes, train, evaluate maps, make masks, test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+
+from mmwsss.runs.keys import use_scope
+from mmwsss.runs.run import Run
+
+FIXED_THRESHOLD = 0.3
+"""The paper's threshold of maps; figures at it stand beside those at a chosen one."""
+MAIN_FIGURES = ('iou_image', 'iou_dataset', 'miou')
+
+
+@dataclass
+class Work:
+    """What an action gets.
+
+    Attributes:
+        run: The run.
+        filled: Values of the config's variables that inputs fill.
+        inputs: Values of the action's own arguments.
+        on_message: Gets one line a step.
+    """
+
+    run: Run
+    filled: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    on_message: Callable[[str], None]
+
+    def config(self, **more: Any) -> Config:
+        """The run's config, with the variables that inputs fill, and more."""
+        cfg = self.run.load({**self.filled, **more})
+        if cfg is None:
+            raise ValueError(f'Expected a config for {self.run.name}, but it has none.')
+        use_scope(cfg)
+        return cfg
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run.folder
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the action takes beside the config."""
+        return self.run.settings
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a run can do.
+
+    Attributes:
+        verb: What lines say while it is at work.
+        do: Does it and gives the result: ``files`` (paths below the run's folder by name), ``values`` and ``figures``.
+        arguments: Names of inputs that it takes itself; others are variables of the config.
+        datasets: Configs of the data sets that it looks at, of config and settings.
+        costly: Whether a result of other settings is kept and refused; else it is set aside and made again.
+    """
+
+    verb: str
+    do: Callable[[Work], dict[str, Any]]
+    arguments: tuple[str, ...] = ()
+    datasets: Callable[[Config, Mapping[str, Any]], Iterator[Mapping[str, Any]]] = lambda cfg, settings: iter(())
+    costly: bool = False
+
+
+def _generate_scenes(work: Work) -> dict[str, Any]:
+    from mmwsss.datasets.converters.scenes import export_scenes
+
+    export_scenes(work.folder, **work.settings)
+    return {}
+
+
+def _training_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield cfg.train_dataloader.dataset.to_dict()
+
+
+def _train(work: Work) -> dict[str, Any]:
+    from mmwsss.apis.training import train
+
+    train(work.config(), work.folder, resume=True, quiet=True)
+    return {'files': {'checkpoint': Path(find_latest_checkpoint(str(work.folder))).name}}
+
+
+def _evaluation_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for split in ('val', 'test'):
+        if cfg.get(f'{split}_set') and cfg.get(f'{split}_masks'):
+            yield cfg[f'{split}_set'].to_dict()
+
+
+def _evaluate_maps(work: Work) -> dict[str, Any]:
+    """Figures of unrefined maps on the test set, else on the validation set, and the threshold to cut them at.
+
+    ``settings['threshold']`` is a number, ``'val'`` for the best one on the validation masks, or ``'config'`` for the
+    pseudo config's own. What the config's ``evaluation`` says counts: ``'oracle'`` and ``'oracle_threshold'`` choose
+    thresholds on the very masks they are measured with.
+    """
+    from mmwsss.apis import evaluate_cams, init_classifier
+
+    cfg = work.config()
+    own = float(cfg.pseudo.refine[-1].get('threshold', FIXED_THRESHOLD))
+    wanted = work.settings['threshold']
+    threshold, source = (own, 'config') if wanted in ('config', 'val') else (float(wanted), 'fixed')
+    if wanted == 'val':
+        threshold, source = FIXED_THRESHOLD, 'fixed'
+    splits = [split for split in ('val', 'test') if cfg.get(f'{split}_set') and cfg.get(f'{split}_masks')]
+    if cfg.get('evaluation') in ('oracle', 'oracle_threshold'):
+        splits = splits[-1:]
+    if not splits:
+        return {'values': {'threshold': threshold, 'threshold_source': source}, 'figures': {}}
+    model = init_classifier(work.inputs['checkpoint'])
+    collected = {split: evaluate_cams(cfg, model, cfg[f'{split}_set']) for split in splits}
+    if wanted == 'val' and 'val' in collected:
+        threshold, source = collected['val'].best_threshold(), 'val masks'
+    maps = collected[splits[-1]]
+    figures = {'split': splits[-1], **_figures_at(maps, threshold, cfg.get('evaluation'))}
+    if 'val' in collected and splits[-1] == 'test':
+        best = collected['val'].best_threshold()
+        figures['at_val_threshold'] = {'threshold': best, **_main(maps.at(best))}
+    return {
+        'values': {'threshold': threshold, 'threshold_source': source},
+        'figures': figures,
+        'curve': maps.curve(),
+    }
+
+
+def _figures_at(maps: Any, threshold: float, evaluation: str | None) -> dict[str, Any]:
+    if evaluation == 'oracle_threshold':  # one for the whole set
+        return {**maps.compute(maps.best_threshold('miou')), 'is_oracle': True}
+    figures = {**maps.compute(threshold), f'at_{FIXED_THRESHOLD}': _main(maps.at(FIXED_THRESHOLD))}
+    if evaluation == 'oracle':  # one for each image
+        figures.update(iou_image=figures['oracle']['iou_image'], is_oracle=True)
+    return figures
+
+
+def _main(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in MAIN_FIGURES}
+
+
+def _mask_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    split = settings.get('split')
+    yield (cfg[f'{split}_set'] if split else cfg.pseudo.dataset).to_dict()
+
+
+def _make_masks(work: Work) -> dict[str, Any]:
+    """Masks of the training images, or of ``settings['split']``.
+
+    ``settings['match_crf']`` matches the CRF's background exponent to the threshold of the unrefined maps, so that the
+    CRF's gain is not that of a lower threshold; ``settings['maps_only']`` keeps the unrefined maps for an AffinityNet
+    and refines nothing.
+    """
+    from mmwsss.apis import make_pseudo
+
+    cfg = work.config()
+    if work.settings.get('match_crf'):
+        cfg = work.config(bg_exponent=_exponent(cfg.threshold, cfg.mask_threshold))
+    if work.settings.get('split'):
+        cfg.pseudo.dataset = cfg[f'{work.settings["split"]}_set']
+    if work.settings.get('maps_only'):
+        cfg.pseudo.update(save_cam=True, refine=[cfg.pseudo.refine[-1]])
+    summary = make_pseudo(cfg, work.inputs['checkpoint'], work.folder)
+    figures = {**summary.get('mask', {}), **{key: summary[key] for key in _KEPT if key in summary}}
+    return {'values': {}, 'figures': figures}
+
+
+def _exponent(threshold: float, cut: float) -> float:
+    """The CRF's background exponent whose unary term alone cuts at ``threshold``, or the nearest one that there is."""
+    from mmwsss.refine.crf_refine import matching_exponent
+
+    lowest, highest = 0.02, 0.98 * min(1.0, cut / (1 - cut))  # where an exponent exists
+    return matching_exponent(min(max(threshold, lowest), highest), cut)
+
+
+_KEPT = ('images', 'ok', 'failed', 'without_class', 'label_source', 'unrefined', 'floor')
+
+
+def _test_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if cfg.get('test_dataloader'):
+        yield cfg.test_dataloader.dataset.to_dict()
+
+
+def _test(work: Work) -> dict[str, Any]:
+    """Figures of a segmentor; none without a test set."""
+    from mmwsss.apis.training import test
+
+    cfg = work.config()
+    if not cfg.get('test_dataloader'):
+        return {'figures': {}}
+    cfg.test_evaluator.out_file = str(work.folder / 'test_images.json')
+    figures = test(cfg, work.inputs['checkpoint'], work.folder / 'log', quiet=True)
+    return {'files': {'images': 'test_images.json'}, 'figures': nested_figures(figures)}
+
+
+def nested_figures(figures: Mapping[str, float]) -> dict[str, Any]:
+    """The flat figures of a test loop as :func:`~mmwsss.evaluation.figures.segmentation_figures` gives them."""
+    nested: dict[str, Any] = {}
+    for name, number in figures.items():
+        value = None if number != number else number  # JSON has no NaN
+        for prefix, group in (('all_images_', 'all_images'), ('false_alarm_', 'false_alarms')):
+            if name.startswith(prefix):
+                nested.setdefault(group, {})[name.removeprefix(prefix)] = value
+                break
+        else:
+            nested[name] = value
+    return nested
+
+
+ACTIONS: dict[str, Action] = {
+    'scenes': Action('generating', _generate_scenes),
+    'train': Action('training', _train, datasets=_training_data, costly=True),
+    'evaluate_maps': Action('evaluating', _evaluate_maps, ('checkpoint',), _evaluation_data),
+    'make_masks': Action('making', _make_masks, ('checkpoint',), _mask_data),
+    'test': Action('testing', _test, ('checkpoint',), _test_data),
+}
+"""Every action by its name."""

@@ -1,0 +1,100 @@
+"""What makes a run's result what it is: settings, inputs, and the images and labels that it sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS as HOST_DATASETS
+from mmengine.registry import init_default_scope
+
+from mmwsss.utils.files import content_hash
+
+_FILES = ('img_path', 'seg_map_path', 'context_path')
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """Three hashes that name a result; equal keys mean one result.
+
+    Attributes:
+        settings: Of the action, the config and its options.
+        inputs: The keys of the runs whose outputs it takes.
+        data: The images and labels that it looks at itself, by name, label and size; empty where they are other runs'
+            outputs.
+    """
+
+    settings: str
+    inputs: str
+    data: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As JSON keeps it."""
+        return {'settings': self.settings, 'inputs': self.inputs, 'data': self.data}
+
+    @property
+    def short(self) -> str:
+        """16 hexadecimal digits that stand for all three."""
+        return content_hash(self.to_dict())
+
+
+def data_hash(datasets: Iterable[Mapping[str, Any]], cache: dict[str, str] | None = None) -> str:
+    """A hash of what data sets hold: names, labels and sizes of their files, in order.
+
+    Pictures are not opened.
+
+    Args:
+        datasets: Configs of data sets.
+        cache: Hashes by config, read and added to.
+
+    Raises:
+        FileNotFoundError: If a label file or folder is missing.
+        ValueError: If labels are wrong.
+    """
+    cache = {} if cache is None else cache
+    hashes = []
+    for config in datasets:
+        name = content_hash(config)
+        if name not in cache:
+            cache[name] = content_hash(list(_items(config)))
+        hashes.append(cache[name])
+    return content_hash(hashes) if hashes else ''
+
+
+def _items(config: Mapping[str, Any]) -> Iterable[Any]:
+    dataset = HOST_DATASETS.build(_unread(config))
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        labels = info.get('gt_label')
+        yield [
+            [[os.path.basename(info[key]), _size(info[key])] for key in _FILES if info.get(key)],
+            labels.tolist() if hasattr(labels, 'tolist') else labels,
+        ]
+    yield list(getattr(dataset, 'metainfo', {}).get('classes') or ())
+
+
+def _unread(config: Any) -> Any:
+    """The config of a data set whose pictures are neither opened nor turned into inputs."""
+    if isinstance(config, Mapping):
+        plain = {key: _unread(value) for key, value in config.items()}
+        if 'pipeline' in plain:
+            plain['pipeline'] = []
+        if plain.get('type') in ('mmwsss.ImageLabelDataset', 'ImageLabelDataset'):
+            plain['check_files'] = False
+        return plain
+    return [_unread(value) for value in config] if isinstance(config, (list, tuple)) else config
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1  # whoever reads it says that it is missing
+
+
+def use_scope(config: Config) -> None:
+    """Let the host that a config is for build its data sets."""
+    init_default_scope(config.get('default_scope') or 'mmpretrain')

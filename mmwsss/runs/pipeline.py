@@ -1,0 +1,209 @@
+"""A pipeline config as a graph of runs: the whole way from images with labels to a segmentor and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from mmwsss.config import data_variables, load_config
+from mmwsss.runs.keys import use_scope
+from mmwsss.runs.run import Output, Run, in_order
+from mmwsss.runs.store import Store
+
+_MAIN_OUTPUT = {'make_masks': 'folder', 'scenes': 'folder'}
+
+
+class Pipeline:
+    """Runs what a pipeline config asks for; what stands is not run again.
+
+    Args:
+        cfg: A pipeline config: ``work_dir``, ``data``, ``seed``, ``threshold`` and ``runs``, one entry a stage:
+            ``config``; ``options`` for it; ``inputs``, other runs that fill its variables; for a classifier ``maps``,
+            how its maps are made and evaluated; for masks ``of``, the classifier; for a segmentor ``masks``.
+        on_message: Gets one line a run.
+
+    Raises:
+        ValueError: If an entry is wrong.
+    """
+
+    def __init__(self, cfg: Config, on_message: Callable[[str], None] = print) -> None:
+        self.cfg, self.on_message = cfg, on_message
+        self.work_dir = Path(cfg.work_dir)
+        self.store = Store(on_message)
+        self.runs: dict[str, Run] = {}
+        self._included = {name: self._include(entry) for name, entry in (cfg.get('include') or {}).items()}
+        self.data = {**data_variables(cfg.get('data')), **(cfg.get('data_options') or {})}
+        self._add_scenes()
+        self._add_classes()
+        self.stages: dict[str, str] = {}
+        for name, entry in cfg.runs.items():
+            if entry is not None:
+                self._add(name, entry.to_dict())
+
+    def _include(self, entry: Any) -> Pipeline:
+        settings = {'config': entry} if isinstance(entry, str) else dict(entry)
+        return Pipeline(load_config(settings['config'], settings.get('options')), self.on_message)
+
+    def _add_scenes(self) -> None:
+        if self.cfg.get('scenes'):  # they are the data
+            folder = self.work_dir / 'scenes'
+            self.runs['scenes'] = Run(folder, 'scenes', settings=self.cfg.scenes.to_dict())
+            self.data.pop('dataset_root', None)
+
+    def _add_classes(self) -> None:
+        """Classes are those of the training set; another split may show fewer of them."""
+        if 'scenes' not in self.runs:
+            first = next(entry for entry in self.cfg.runs.values() if entry is not None)
+            probe = load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
+            use_scope(probe)
+            train_set = {**probe.train_set.to_dict(), 'pipeline': [], 'check_files': False}
+            self.data['classes'] = list(DATASETS.build(train_set).metainfo['classes'])
+        self.data['num_classes'] = len(self.data['classes'])
+
+    def _add(self, name: str, entry: dict[str, Any]) -> None:
+        kind = load_config(entry['config']).get('kind')
+        build = {'classifier': self._classifier, 'pseudo': self._masks, 'segmentor': self._segmentor}.get(kind)
+        if build is None:
+            raise ValueError(
+                f'Expected a config of a classifier, of masks or of a segmentor for {name}, but {entry["config"]} '
+                f'is of kind {kind!r}.'
+            )
+        self.stages[name] = kind
+        build(name, entry)
+
+    def _run(self, name: str, action: str, entry: Mapping[str, Any], **more: Any) -> Run:
+        """Add a run; its inputs are those of the entry, the given ones, and generated scenes."""
+        inputs = {key: self.output(text) for key, text in (entry.get('inputs') or {}).items()}
+        inputs.update(more.pop('inputs', {}))
+        if 'scenes' in self.runs:
+            inputs['dataset_root'] = Output(self.runs['scenes'], 'folder')
+        options = {**(entry.get('options') or {}), **more.pop('options', {})}
+        self.runs[name] = Run(
+            self.work_dir / name,
+            action,
+            entry['config'],
+            options,
+            inputs,
+            shared=self.data,
+            scale=entry.get('scale', self.cfg.get('scale')),
+            label=name,
+            **more,
+        )
+        return self.runs[name]
+
+    def output(self, text: str) -> Output:
+        """An output by its name: ``'teacher'``, ``'student_maps.threshold'``, ``'pretrain/teacher'``.
+
+        Raises:
+            ValueError: If there is no such run above it.
+        """
+        *included, name = text.split('/')
+        pipeline = self._included.get(included[0]) if included else self
+        name, _, output = name.partition('.')
+        if pipeline is None or name not in pipeline.runs:
+            known = [*self.runs, *(f'{key}/{run}' for key, other in self._included.items() for run in other.runs)]
+            raise ValueError(f'Expected a run of {known}, defined above it, but got {text!r}.')
+        run = pipeline.runs[name]
+        return Output(run, output or _MAIN_OUTPUT.get(run.action, 'checkpoint'))
+
+    def _classifier(self, name: str, entry: dict[str, Any]) -> None:
+        trained = self._run(name, 'train', entry, options={'seed': self.cfg.seed})
+        if entry.get('maps'):
+            threshold = {'threshold': self.cfg.threshold}
+            inputs = {'checkpoint': Output(trained, 'checkpoint')}
+            self._run(f'{name}_maps', 'evaluate_maps', entry['maps'], inputs=inputs, settings=threshold)
+
+    def _masks(self, name: str, entry: dict[str, Any]) -> None:
+        inputs = {'checkpoint': self.output(entry['of'])}
+        if f'{entry["of"]}_maps' in self.runs:
+            inputs['threshold'] = self.output(f'{entry["of"]}_maps.threshold')
+        settings = {'match_crf': True} if entry.get('match_crf') else {}
+        self._run(name, 'make_masks', entry, inputs=inputs, settings=settings)
+        if self.data.get('test_img') and self.data.get('test_masks'):
+            settings = {**settings, 'split': 'test'}
+            self._run(f'{name}_test', 'make_masks', entry, inputs=inputs, settings=settings)
+
+    def _segmentor(self, name: str, entry: dict[str, Any]) -> None:
+        seed = {'seed': self.cfg.seed}
+        masks = {'pseudo_root': self.output(entry['masks'])}
+        trained = self._run(name, 'train', entry, inputs=masks, options=seed)
+        if self.data.get('test_img') and self.data.get('test_masks'):
+            inputs = {'checkpoint': Output(trained, 'checkpoint')}
+            self._run(f'{name}_test', 'test', entry, inputs=inputs, options=seed)
+
+    def ordered(self, until: str | None = None) -> list[Run]:
+        """The runs in the order in which they are made, included pipelines' first; only up to one where asked.
+
+        Raises:
+            ValueError: If there is no run of that name.
+        """
+        if until is None:
+            return in_order(self.runs)
+        last = self.evaluation(until) or self._named(until)
+        runs = list(self.runs.values())
+        return in_order(runs[: runs.index(last) + 1])
+
+    def evaluation(self, name: str) -> Run | None:
+        """The run that says how good another one's maps or masks are."""
+        return self.runs.get(f'{name}_maps') or self.runs.get(f'{name}_test')
+
+    def _named(self, name: str) -> Run:
+        if name not in self.runs:
+            raise ValueError(f'Expected a run of {list(self.runs)}, but got {name!r}.')
+        return self.runs[name]
+
+    def run(self, until: str | None = None, restart: str | None = None) -> dict[str, Any]:
+        """Run what is missing, then write ``summary.json`` and ``report.html``.
+
+        Labels and configs of all runs are read before the first one starts.
+
+        Args:
+            until: Stop after this run (and what says how good it is).
+            restart: Set the results of this run and of those that rest on it aside first.
+
+        Returns:
+            dict: the summary.
+
+        Raises:
+            ValueError: If a run's name is unknown, labels are wrong, or a result was made by other settings.
+            FileNotFoundError: If images, labels or a config are missing.
+        """
+        from mmwsss.runs.report import figures_line, write_summary_and_report
+
+        ordered = self.ordered(until)
+        if restart is not None:
+            self.store.restart(ordered, self._named(restart))
+        for run in ordered:
+            self.store.key(run)
+        for run in ordered:
+            stood = self.store.finished(run) is not None
+            result = self.store.get(run)
+            note = 'stands' if stood else f'{result["seconds"]:.0f} s'
+            self.on_message(f'{run.name}: {figures_line(result.get("figures"))} ({note})')
+        return write_summary_and_report(self, with_report=until is None)
+
+    def plan(self) -> str:
+        """What stands, what will run, and what each did cost, as lines of text."""
+        from mmwsss.runs.plan import plan_table
+
+        return plan_table(self.store, self.ordered())
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The results that stand, by name."""
+        return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
+
+
+def load_pipeline(path: str | Path, options: Any = None) -> Config:
+    """Read a pipeline config.
+
+    Raises:
+        ValueError: If it is another kind of config.
+    """
+    cfg = load_config(path, options)
+    if cfg.get('kind') != 'pipeline':
+        raise ValueError(f"Expected a config of kind 'pipeline', but {path} is of kind {cfg.get('kind')!r}.")
+    return cfg

@@ -1,0 +1,114 @@
+"""What came out of a pipeline: one line a run, ``summary.json``, ``report.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmwsss.runs.actions import MAIN_FIGURES
+from mmwsss.utils.files import write_json
+
+if TYPE_CHECKING:
+    from mmwsss.runs.pipeline import Pipeline
+
+
+def figures_line(figures: Mapping[str, Any] | None) -> str:
+    """The main figures of a run in one line."""
+    if not figures:
+        return 'done'
+    names = (*MAIN_FIGURES, 'co_occurrence', 'threshold')
+    parts = [f'{name} {figures[name]:.3f}' for name in names if isinstance(figures.get(name), float)]
+    if figures.get('unrefined'):
+        parts += [f'unrefined {name} {figures["unrefined"][name]:.3f}' for name in MAIN_FIGURES[:2]]
+    floor = figures.get('floor_all_foreground') or figures.get('floor')
+    if floor:
+        parts.append(f'all-foreground floor {floor["iou_dataset"]:.3f}')
+    if 'images' in figures:
+        parts.append(f'{figures["ok"]} of {figures["images"]} masks')
+    return ', '.join(parts) or 'done'
+
+
+def summarise(pipeline: Pipeline) -> dict[str, Any]:
+    """All figures, by stage: what ``summary.json`` holds."""
+    from mmwsss.apis.pseudo_masks import versions
+
+    results = pipeline.results()
+    stages = {name: _stage(pipeline, name, kind, results) for name, kind in pipeline.stages.items() if name in results}
+    return {
+        'title': pipeline.cfg.get('title', pipeline.work_dir.name),
+        'seed': pipeline.cfg.seed,
+        'classes': pipeline.data['classes'],
+        'stages': stages,
+        'versions': versions(),
+    }
+
+
+def _stage(pipeline: Pipeline, name: str, kind: str, results: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's figures and those of the run that says how good it is."""
+    own = results[name]
+    stage: dict[str, Any] = {'kind': kind, 'seconds': own['seconds'], **(own.get('figures') or {})}
+    run = pipeline.evaluation(name)
+    measured = results.get(run.name, {}) if run else {}
+    if kind == 'pseudo':
+        if measured:
+            stage['test'] = measured['figures']
+    else:
+        stage.update({**(measured.get('figures') or {}), **measured.get('values', {})})
+    return stage
+
+
+def write_summary_and_report(pipeline: Pipeline, with_report: bool = True) -> dict[str, Any]:
+    """Write ``summary.json`` and, of a whole pipeline that made masks, ``report.html``; gives the summary."""
+    summary = summarise(pipeline)
+    write_json(pipeline.work_dir / 'summary.json', summary)
+    parts = gallery_parts(pipeline)
+    if with_report and parts is not None:
+        from mmwsss.apis.gallery import make_gallery
+        from mmwsss.visualization import write_report
+
+        path = pipeline.work_dir / 'report.html'
+        curves = {
+            name: pipeline.store.get(run)['curve']
+            for name in summary['stages']
+            if (run := pipeline.evaluation(name)) is not None and 'curve' in (pipeline.store.finished(run) or {})
+        }
+        write_report(path, summary, curves, make_gallery(parts))
+        pipeline.on_message(f'report: {path}')
+    return summary
+
+
+def _last(pipeline: Pipeline, kind: str) -> str | None:
+    return next((name for name in reversed(pipeline.stages) if pipeline.stages[name] == kind), None)
+
+
+def gallery_parts(pipeline: Pipeline) -> dict[str, Any] | None:
+    """What :func:`mmwsss.apis.gallery.make_gallery` needs: of the last masks, and of the last segmentor."""
+    masks, segmentor = _last(pipeline, 'pseudo'), _last(pipeline, 'segmentor')
+    if masks is None:
+        return None
+    run = pipeline.runs.get(f'{masks}_test', pipeline.runs[masks])
+    store = pipeline.store
+    filled = {name: store.value(output) for name, output in run.inputs.items() if name != 'checkpoint'}
+    cfg = run.load(filled)
+    on_test = run.settings.get('split') == 'test'
+    parts: dict[str, Any] = {
+        'pseudo_config': cfg,
+        'dataset': cfg.test_set if on_test else cfg.pseudo.dataset,
+        'pseudo_root': run.folder,
+        'student': store.value(run.inputs['checkpoint']),
+        'split': 'test' if on_test else 'training',
+        'count': pipeline.cfg.get('gallery', 16),
+        'segmentor_config': None,
+        'segmentor': None,
+        'ranking': None,
+    }
+    if segmentor is not None:
+        trained = pipeline.runs[segmentor]
+        filled = {name: store.value(output) for name, output in trained.inputs.items()}
+        tested = pipeline.runs.get(f'{segmentor}_test')
+        parts.update(
+            segmentor_config=trained.load(filled),
+            segmentor=str(trained.folder / store.get(trained)['files']['checkpoint']),
+            ranking=tested and tested.folder / 'test_images.json',
+        )
+    return parts

@@ -1,0 +1,169 @@
+"""Rows of a table as a graph of runs: what two rows share is one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.config import load_config, load_scale
+from mmwsss.runs import Output, Pipeline, Run, load_pipeline
+from mmwsss.tables.rows import Row
+
+
+class RowGraph:
+    """Gives the run that evaluates a row, with all that it rests on.
+
+    Folders: ``train/<config>/seed<n>``, ``eval/<config>/<pseudo config>/seed<n>``, and ``masks`` and ``affinity`` where
+    a row trains on its own masks or maps.
+
+    Args:
+        scale: The size of the networks: a file of ``configs/scales/``, or its name.
+        shared: Variables of the data, and options for every config that has them.
+        work_dir: Output folder.
+        data_name: What ``shared`` is of (``'voc12'``): rows whose published figure is of it use its test set.
+    """
+
+    def __init__(
+        self, scale: str, shared: Mapping[str, Any], work_dir: str | Path, data_name: str | None = None
+    ) -> None:
+        self.scale, self.shared, self.data_name = load_scale(scale), dict(shared), data_name
+        self.work_dir = Path(work_dir)
+        self._runs: dict[Path, Run] = {}
+        self._start: Pipeline | None = None
+
+    def load(self, config: str, options: Mapping[str, Any] | None = None) -> Config:
+        """A config at this scale, on this data."""
+        return load_config(config, options, data=self.shared, scale=self.scale.path)
+
+    def control(self, row: Row) -> str | None:
+        """The config that a row is compared with: of the same student without what the row adds."""
+        return self.load(self.scale.config(row.config)).get('control')
+
+    def _add(self, folder: Path, action: str, config: str, label: str, **more: Any) -> Run:
+        if folder not in self._runs:
+            shared = {**self.shared, **more.pop('test_options', {})}
+            more = {'shared': shared, 'scale': self.scale.path, 'label': label, **more}
+            self._runs[folder] = Run(folder, action, config, **more)
+        return self._runs[folder]
+
+    def trained(self, config: str, seed: int) -> Run:
+        """The training of a config, its teacher and what its networks start from among its inputs."""
+        config = self.scale.config(config)
+        cfg, stem = self.load(config), Path(config).stem
+        inputs = {
+            variable: Output(self.trained(needed, seed), 'checkpoint')
+            for variable, needed in (cfg.get('needs') or {}).items()
+        }
+        inputs.update(self._starts(cfg))
+        folder = self.work_dir / 'train' / stem / f'seed{seed}'
+        return self._add(folder, 'train', config, f'{stem}, seed {seed}', options={'seed': seed}, inputs=inputs)
+
+    def _starts(self, cfg: Config) -> dict[str, Output]:
+        """Checkpoints that the small networks start from."""
+        settings = self.scale.start
+        if settings is None:
+            return {}
+        if self._start is None:
+            self._start = Pipeline(load_pipeline(settings['pipeline'], settings.get('options')))
+        return {variable: self._start.output(text) for variable, text in settings['inputs'].items() if variable in cfg}
+
+    def evaluated(self, row: Row, config: str, seed: int) -> Run:
+        """The run whose figures are a row's: of a segmentor, of maps, or of refined masks.
+
+        Args:
+            row: The row.
+            config: The row's training config, or its control's.
+            seed: Random seed of the training.
+        """
+        if row.pseudo is None:
+            return self._tested(row, config, seed, self.trained(config, seed))
+        if row.segmentor:
+            return self._tested(row, row.segmentor, seed, self._segmentor(row, config, seed), config)
+        cfg = self.load(row.pseudo)
+        action, settings = ('make_masks', {'split': 'test'})
+        if cfg.evaluation != 'masks':
+            action, settings = 'evaluate_maps', {'threshold': 'config'}
+        inputs = self._mask_inputs(row, cfg, config, seed)
+        folder = self._folder('eval', row, config, seed)
+        label = f'{folder.relative_to(self.work_dir / "eval").parent}, seed {seed}'
+        test_options = self._test_options(row)
+        return self._add(folder, action, row.pseudo, label, inputs=inputs, settings=settings, test_options=test_options)
+
+    def _folder(self, kind: str, row: Row, config: str, seed: int) -> Path:
+        name = Path(row.pseudo).stem if row.pseudo else 'segmentor'
+        if row.segmentor and kind == 'eval':
+            name += f'-{Path(self.scale.config(row.segmentor)).stem}'
+        if self._test_options(row) and kind == 'eval':
+            name += f'-{row.row}'
+        return self.work_dir / kind / Path(self.scale.config(config)).stem / name / f'seed{seed}'
+
+    def _test_options(self, row: Row) -> dict[str, Any]:
+        return dict(row.test_options) if row.data and row.data == self.data_name else {}
+
+    def _mask_inputs(self, row: Row, cfg: Config, config: str, seed: int) -> dict[str, Output]:
+        """Classifier, and an AffinityNet trained on the training images' own maps where the refiners need one."""
+        inputs = {'checkpoint': Output(self.trained(config, seed), 'checkpoint')}
+        for variable, needed in (cfg.get('needs') or {}).items():
+            folder = self._folder('affinity', row, config, seed)
+            label = f'{needed} for {config}, {row.pseudo}, seed {seed}'
+            maps = self._add(
+                folder / 'maps', 'make_masks', row.pseudo, f'maps: {label}', inputs=dict(inputs), settings=_MAPS_ONLY
+            )
+            affinity = self.scale.config(needed)
+            trained = self._add(
+                folder / 'train',
+                'train',
+                affinity,
+                label,
+                options={'seed': seed},
+                inputs={name: Output(maps, 'folder') for name in self.load(affinity).needs},
+            )
+            inputs[variable] = Output(trained, 'checkpoint')
+        return inputs
+
+    def _segmentor(self, row: Row, config: str, seed: int) -> Run:
+        """A segmentor on the training set's masks."""
+        inputs = self._mask_inputs(row, self.load(row.pseudo), config, seed)
+        folder = self._folder('masks', row, config, seed)
+        masks = self._add(folder, 'make_masks', row.pseudo, f'masks of {config}, seed {seed}', inputs=inputs)
+        segmentor = self.scale.config(row.segmentor)
+        learnt = {name: Output(masks, 'folder') for name in self.load(segmentor).needs}
+        return self._add(
+            folder.with_name(f'{folder.name}-{Path(segmentor).stem}'),
+            'train',
+            segmentor,
+            f'{Path(segmentor).stem} on {masks.name}',
+            options={'seed': seed},
+            inputs=learnt,
+        )
+
+    def _tested(self, row: Row, segmentor: str, seed: int, trained: Run, config: str | None = None) -> Run:
+        folder = self._folder('eval', row, config or segmentor, seed)
+        inputs = {'checkpoint': Output(trained, 'checkpoint')}
+        test_options = self._test_options(row)
+        return self._add(
+            folder,
+            'test',
+            self.scale.config(segmentor),
+            f'test of {trained.name}',
+            options={'seed': seed},
+            inputs=inputs,
+            test_options=test_options,
+        )
+
+    def runs(self, rows: Iterable[Row], seeds: Iterable[int]) -> list[Run]:
+        """The runs whose figures tables show: of each row and of its control; seed by seed."""
+        rows = list(rows)
+        found = []
+        for seed in seeds:
+            for row in rows:
+                for config in (row.config, self.control(row)):
+                    if config is not None:
+                        found.append(self.evaluated(row, config, seed))
+        return list(dict.fromkeys(found))
+
+
+_MAPS_ONLY = {'maps_only': True}
