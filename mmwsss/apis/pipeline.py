@@ -161,8 +161,8 @@ def _figures_line(figures: Mapping[str, Any] | None) -> str:
         return 'done'
     names = ('iou_image', 'iou_dataset', 'miou', 'co_occurrence', 'threshold')
     parts = [f'{name} {figures[name]:.3f}' for name in names if isinstance(figures.get(name), float)]
-    if figures.get('seed'):
-        parts += [f'seed {name} {figures["seed"][name]:.3f}' for name in names[:2]]
+    if figures.get('unrefined'):
+        parts += [f'unrefined {name} {figures["unrefined"][name]:.3f}' for name in names[:2]]
     floor = figures.get('floor_all_foreground') or figures.get('floor')
     if floor:
         parts.append(f'all-foreground floor {floor["iou_dataset"]:.3f}')

@@ -148,7 +148,8 @@ class Stages:
     @staticmethod
     def _mask_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
         counted = {key: summary[key] for key in ('images', 'ok', 'failed', 'without_class', 'label_source')}
-        return {**summary.get('mask', {}), 'seed': summary.get('seed'), 'floor': summary.get('floor'), **counted}
+        other = {key: summary.get(key) for key in ('unrefined', 'floor')}
+        return {**summary.get('mask', {}), **other, **counted}
 
     def _run_segmentor(self) -> dict[str, Any]:
         classes = self.results['student']['classes']
