@@ -50,7 +50,7 @@ def main() -> None:
     if 'images' not in summary:  # the first process of a launch speaks for all
         return
     print(json.dumps({key: summary[key] for key in ('images', 'ok', 'failed', 'made_now', 'seconds')}))
-    for kind in ('seed', 'mask'):
+    for kind in ('unrefined', 'mask'):
         if kind in summary:
             print(
                 f'{kind}: '

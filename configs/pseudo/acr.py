@@ -7,5 +7,6 @@ flip = True
 per_scale_min_max = False
 pseudo = dict(
     generator=dict(method=method, scales=scales, flip=flip, per_scale_min_max=per_scale_min_max),
-    refine=[dict(type='mmwsss.LayerFusion'), _base_.cut_step],
+    fusion=dict(normalize=not per_scale_min_max),
+    refine=[_base_.cut_step],
 )

@@ -5,7 +5,6 @@ beta = 36
 mask_threshold = 0.55
 pseudo = dict(
     refine=[
-        dict(type='mmwsss.LayerFusion'),
         dict(_base_.affinity_step, beta=beta),
         dict(_base_.cut_step, threshold=mask_threshold),
     ]

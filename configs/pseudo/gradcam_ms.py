@@ -1,3 +1,3 @@
 # Row "+ multi-scale" of Table 4.4: no refinement but the threshold.
 _base_ = './gradcam_ms_crf.py'
-pseudo = dict(refine=[_base_.fusion_step, _base_.cut_step])
+pseudo = dict(refine=[_base_.cut_step])

@@ -12,4 +12,4 @@ clip_step = dict(
     positive_prompts=positive_prompts,
     negative_prompts=negative_prompts,
 )
-pseudo = dict(refine=[_base_.fusion_step, clip_step, _base_.cut_step])
+pseudo = dict(refine=[clip_step, _base_.cut_step])

@@ -53,6 +53,7 @@ pseudo = dict(
         per_scale_min_max=per_scale_min_max,
         size_divisor=size_divisor,
     ),
-    seed=dict(type='mmwsss.ThresholdMask', threshold=threshold),
-    refine=[fusion_step, crf_step, cut_step],
+    fusion=fusion_step,
+    unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
+    refine=[crf_step, cut_step],
 )

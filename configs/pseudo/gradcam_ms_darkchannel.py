@@ -2,4 +2,4 @@
 _base_ = './gradcam_ms_crf.py'
 dark_channel_weight = 0.5
 dark_channel_step = dict(type='mmwsss.DarkChannelRefine', weight=dark_channel_weight)
-pseudo = dict(refine=[_base_.fusion_step, dark_channel_step, _base_.cut_step])
+pseudo = dict(refine=[dark_channel_step, _base_.cut_step])

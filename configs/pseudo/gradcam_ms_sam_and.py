@@ -1,4 +1,4 @@
 # Table 4.11b: AND with the seed.
 _base_ = './gradcam_ms_sam.py'
 strategy = 'and'
-pseudo = dict(refine=[_base_.fusion_step, dict(_base_.sam_step, strategy=strategy), _base_.cut_step])
+pseudo = dict(refine=[dict(_base_.sam_step, strategy=strategy), _base_.cut_step])

@@ -1,3 +1,3 @@
 # Not in the paper: SAM prompted with the seed's boxes and points instead of voting among automatic masks.
 _base_ = './gradcam_ms_sam.py'
-pseudo = dict(refine=[_base_.fusion_step, dict(_base_.sam_step, mode='prompt'), _base_.cut_step])
+pseudo = dict(refine=[dict(_base_.sam_step, mode='prompt'), _base_.cut_step])

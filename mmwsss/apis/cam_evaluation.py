@@ -15,8 +15,8 @@ from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.protocols import find_protocol
 from mmwsss.pseudo import CamSource, batches_of
 from mmwsss.pseudo.work_group import cores_that_read
-from mmwsss.refine import fusion_of
-from mmwsss.registry import DATASETS, TASK_UTILS, TRANSFORMS
+from mmwsss.refine import build_fusion, build_refiners
+from mmwsss.registry import DATASETS, TASK_UTILS
 from mmwsss.utils.progress import Progress
 
 LABEL_SOURCES = {'label': 'image labels', 'predicted': 'predicted labels', 'all': 'all classes'}
@@ -60,16 +60,17 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
         cfg: A pseudo config: its generator and pipeline are used.
         model: From :func:`~mmwsss.apis.inference.init_classifier`.
         dataset: Data set in test mode, or its config.
-        refiners: Configs of refiners that the fused maps go through first, for example a CRF.
+        refiners: Configs of refiners that the fused maps go through before they are counted, for example a CRF.
 
     Raises:
-        ValueError: If the data set has no masks, or a mask or image is bad.
+        ValueError: If the data set has no masks, a mask or image is bad, or maps are not finite.
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-    figures = CamFigures(dataset.metainfo['classes'], bool(dataset.metainfo.get('context_by_class', False)))
-    fusion = fusion_of(TRANSFORMS.build(step) for step in cfg.pseudo.to_dict()['refine'])
-    steps = [TRANSFORMS.build(step) for step in refiners]
+    classes = dataset.metainfo['classes']
+    figures = CamFigures(classes, bool(dataset.metainfo.get('context_by_class', False)))
+    fusion = build_fusion(cfg.pseudo.to_dict().get('fusion'), classes)
+    steps = build_refiners(refiners, classes)
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):
             if item.reason is not None:
@@ -78,10 +79,10 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
             if truth is None:
                 raise ValueError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
             context = _mask(item.info, 'context_map', 'context_path')
-            results = fusion({'layer_cams': item.layer_cams, 'img': item.img, 'gt_label': item.labels})
+            results = fusion(item.for_fusion())
             for step in steps:
                 results = step(results)
-            figures.update(results['cam'], truth, context, item.img)
+            figures.update(results['cam'], results['classes'], truth, context, item.img)
             progress.update()
     return figures
 

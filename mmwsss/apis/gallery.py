@@ -14,26 +14,26 @@ from mmseg.apis import inference_model, init_model
 from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_classifier
 from mmwsss.datasets.pictures import read_mask
-from mmwsss.evaluation import count_pixels, segmentation_figures
-from mmwsss.refine import fusion_of
-from mmwsss.registry import DATASETS, TRANSFORMS
+from mmwsss.evaluation import PixelCounts, count_pixels, segmentation_figures
+from mmwsss.refine import build_fusion, build_step
+from mmwsss.registry import DATASETS
 from mmwsss.structures import Manifest
 from mmwsss.utils.files import read_json
 from mmwsss.visualization import GalleryRow
 
 
-def _image_iou(counts: list, classes: tuple[str, ...]) -> float | None:
-    return segmentation_figures([np.asarray(counts)], classes)['iou_image']
+def _image_iou(counts: PixelCounts, classes: tuple[str, ...]) -> float | None:
+    return segmentation_figures([counts], classes)['iou_image']
 
 
 def _scores(parts: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
     """IoU by image path: the segmentor's where it was tested, else the pseudo mask's."""
     if Path(parts['ranking']).exists():
         rows = read_json(parts['ranking'])
-        scores = {row['img_path']: _image_iou(row['counts'], classes) for row in rows}
+        scores = {row['img_path']: _image_iou(PixelCounts.from_list(row['counts']), classes) for row in rows}
     else:
         records = Manifest(Path(parts['pseudo_root']) / 'manifest.jsonl').read().values()
-        scores = {r.img_path: _image_iou(r.counts['mask'], classes) for r in records if r.counts}
+        scores = {r.img_path: _image_iou(PixelCounts.from_list(r.counts['mask']), classes) for r in records if r.counts}
     return {path: score for path, score in scores.items() if score is not None}
 
 
@@ -70,22 +70,22 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     scores = _scores(parts, classes)
     chosen = _choose(dataset, scores, parts['count'], finished)
     settings = cfg.pseudo.to_dict()
-    seed = TRANSFORMS.build(settings['seed'])
-    fusion = fusion_of(TRANSFORMS.build(step) for step in settings['refine'])
+    unrefined = build_step(settings['unrefined'], classes)
+    fusion = build_fusion(settings.get('fusion'), classes)
     rows = []
     batches = [[index] for index, _ in chosen]  # a picture at a time: in its own order
     source = build_source(cfg, init_classifier(parts['student']), dataset, batches)
     for (_, group), item in zip(chosen, source):
         path = item.info['img_path']
-        cam = fusion({'layer_cams': item.layer_cams})['cam']
+        results = fusion(item.for_fusion())
         truth = item.info.get('seg_map_path')
         rows.append(
             GalleryRow(
                 name=Path(path).name,
                 group=group,
                 img=item.img[..., ::-1],
-                cam=cam.max(0),
-                seed=seed({'cam': cam})['pred_seg_map'],
+                cam=results['cam'].max(0, initial=0),  # an image without a class has no map
+                unrefined=unrefined(dict(results))['pred_seg_map'],
                 refined=read_mask(Path(parts['pseudo_root']) / finished[path].mask_path),
                 prediction=None,
                 truth=read_mask(truth) if truth else None,
@@ -101,5 +101,5 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
             result = inference_model(model, row.img_path)
             row.prediction = result.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)
             if row.truth is not None:
-                row.score = _image_iou(count_pixels(row.prediction, row.truth, len(classes)).tolist(), classes)
+                row.score = _image_iou(count_pixels(row.prediction, row.truth, len(classes)), classes)
     return rows

@@ -40,7 +40,8 @@ def make_pseudo(
     """Make the masks of a data set, or what is missing of them.
 
     Args:
-        cfg: A pseudo config: ``pseudo`` has ``dataset``, ``pipeline``, ``generator``, ``seed``, ``refine``.
+        cfg: A pseudo config: ``pseudo`` has ``dataset``, ``pipeline``, ``generator``, ``fusion``, ``unrefined`` and
+            ``refine``.
         checkpoint: Weights of the classifier or distiller.
         out_dir: Output folder.
         model_cfg: Training config, for a checkpoint that carries none.
@@ -58,6 +59,11 @@ def make_pseudo(
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     group = find_work_group(launcher)
     settings = cfg.pseudo
+    if 'unrefined' not in settings:
+        raise ValueError(
+            f'Expected pseudo.unrefined (the threshold step of the unrefined maps, called pseudo.seed before) in '
+            f'{cfg.filename}, but got only {sorted(settings)}.'
+        )
     dataset = DATASETS.build(settings.dataset)
     classes = dataset.metainfo['classes']
     if model_cfg is None and cfg.get('model') is not None:
@@ -77,7 +83,8 @@ def make_pseudo(
         out_dir,
         identity,
         classes,
-        settings.seed.to_dict(),
+        settings.fusion.to_dict() if settings.get('fusion') else None,
+        settings.unrefined.to_dict(),
         [step.to_dict() for step in settings.refine],
         settings.get('save_cam', False),
         settings.get('workers') if workers is None else workers,

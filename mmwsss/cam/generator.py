@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,20 +19,33 @@ from mmwsss.registry import TASK_UTILS
 
 @dataclass
 class CAMs:
-    """Class activation maps of a batch.
+    """Class activation maps of a batch: one entry for each pair of an image and a class that was asked for.
+
+    Pairs are ordered by image, then by class; P of them may be none.
 
     Attributes:
-        layer_cams: float32 (B, L, K, H, W) in [0, 1], one map for each target layer and class; zero for classes that
-            were not asked for.
-        raw_max: float32 (B, L, K), the maximum of each map before normalisation.
-        classes: bool (B, K), which classes were computed.
+        maps: float32 (P, L, H, W) in [0, 1], one map for each target layer, at the size of the inputs.
+        raw_max: float32 (P, L), the maximum of each map before normalisation.
+        image_index: int64 (P,), the image of each pair.
+        class_index: int64 (P,), the class of each pair.
         scores: float32 (B, K), sigmoid of the logits at scale 1 (or the scale nearest to it).
     """
 
-    layer_cams: Tensor
+    maps: Tensor
     raw_max: Tensor
-    classes: Tensor
+    image_index: Tensor
+    class_index: Tensor
     scores: Tensor
+
+
+@contextlib.contextmanager
+def _without_inference_mode() -> Iterator[None]:
+    """Leave :func:`torch.inference_mode`, within which nothing can be differentiated, until the block ends."""
+    if not torch.is_inference_mode_enabled():
+        yield
+        return
+    with torch.inference_mode(False), torch.no_grad():  # leaving it alone would turn gradients on
+        yield
 
 
 @TASK_UTILS.register_module()
@@ -53,7 +67,7 @@ class CAMGenerator:
         per_scale_min_max: The paper's code: every scale is min-max scaled before the mean, and the mean is not
             normalised again. A map that is low everywhere at one scale then counts as much as any other.
         classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
-            ``'all'``.
+            ``'all'``; no others are computed or held.
         size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
 
     Raises:
@@ -98,42 +112,48 @@ class CAMGenerator:
             labels: bool (B, K), needed for ``classes='label'``.
 
         Returns:
-            CAMs: maps at the size of ``inputs``.
+            CAMs: maps of the classes asked for, at the size of ``inputs``.
 
         Raises:
-            ValueError: If labels are missing or of another shape, the model is in training mode, or has no head for
-                the method.
+            ValueError: If labels are missing or of another shape, the model is in training mode, has no head for the
+                method, or was built inside :func:`torch.inference_mode`.
         """
         classifier: MapClassifier = model.cam_classifier
         self._check(classifier, inputs, labels)
+        with _without_inference_mode():
+            return self._compute(classifier, inputs.clone() if inputs.is_inference() else inputs, labels)
+
+    def _compute(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> CAMs:
         scores = None
-        if self.classes == 'label':
-            wanted = labels.to(inputs.device)
-        else:
+        if self.classes != 'label' or labels is None:
             with torch.no_grad():
                 scores = classifier(inputs).sigmoid()
             wanted = scores > 0.5 if self.classes == 'predicted' else torch.ones_like(scores, dtype=torch.bool)
-        size = tuple(inputs.shape[2:])
-        total = inputs.new_zeros((inputs.shape[0], self.num_layers, classifier.num_classes, *size), dtype=torch.float32)
-        nearest = min(self.scales, key=lambda scale: abs(scale - 1))
+        else:
+            wanted = labels.to(inputs.device) != 0
+        images, classes = wanted.nonzero(as_tuple=True)
+        size = (inputs.shape[2], inputs.shape[3])
+        total = inputs.new_zeros((len(images), self.num_layers, *size), dtype=torch.float32)
+        logits_at: dict[float, Tensor] = {}
         for scale in self.scales:
             scaled = self._resize(inputs, scale)
             for mirrored in (False, True)[: 1 + self.flip]:
                 maps, logits = METHODS[self.method](
-                    classifier, scaled.flip(3) if mirrored else scaled, wanted, self.target_layers
+                    classifier, scaled.flip(3) if mirrored else scaled, (images, classes), self.target_layers
                 )
-                if scale == nearest and not mirrored and scores is None:
-                    scores = logits.sigmoid()
-                maps = maps.flip(4) if mirrored else maps
-                if self.per_scale_min_max:
-                    maps = scale_min_max(maps)
-                total += resize_cam(maps.flatten(1, 2), size).view_as(total)
+                logits_at.setdefault(scale, logits)
+                if len(images):
+                    total += self._at_size(maps.flip(3) if mirrored else maps, size)
         total /= len(self.scales) * (1 + self.flip)
-        total *= wanted[:, None, :, None, None]
-        raw_max = total.amax((3, 4))
+        raw_max = total.amax((2, 3))
         if not self.per_scale_min_max:
             total = scale_by_max(total)
-        return CAMs(total, raw_max, wanted, scores.float())
+        if scores is None:
+            scores = logits_at[min(self.scales, key=lambda scale: abs(scale - 1))].sigmoid()
+        return CAMs(total, raw_max, images, classes, scores.float())
+
+    def _at_size(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        return resize_cam(scale_min_max(maps) if self.per_scale_min_max else maps, size)
 
     def _check(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> None:
         if classifier.training:
@@ -142,6 +162,11 @@ class CAMGenerator:
         if head is not None and not isinstance(classifier.head, head):
             raise ValueError(
                 f'Expected a {head.__name__} for the method {self.method!r}, but got {type(classifier.head).__name__}.'
+            )
+        if any(parameter.is_inference() for parameter in classifier.parameters()):
+            raise ValueError(
+                'Expected a model that was built outside torch.inference_mode(), but its parameters cannot be '
+                'differentiated through: build it outside; the maps may then be computed inside.'
             )
         shape = (inputs.shape[0], classifier.num_classes)
         if self.classes == 'label' and (labels is None or tuple(labels.shape) != shape):

@@ -1,7 +1,7 @@
 """The kinds of class activation maps, behind one signature.
 
-Each takes a classifier in eval mode, normalised images (B, 3, H, W), which classes are wanted (B, K) and target layers,
-and gives raw, non-negative maps (B, L, K, h, w) and logits (B, K). Maps of classes that no image wants may be zero.
+Each takes a classifier in eval mode, normalised images (B, 3, H, W), the wanted pairs of an image and a class (two
+int64 vectors (P,), ordered by image), and target layers; it gives raw, non-negative maps (P, L, h, w) and logits (B, K).
 """
 
 from __future__ import annotations
@@ -28,32 +28,34 @@ from mmwsss.models.backbones.attention import explicit_attention, transformer_bl
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads import PCMHead, PooledHead, TransCAMHead
 
-Method = Callable[[MapClassifier, Tensor, Tensor, Sequence[int | str]], tuple[Tensor, Tensor]]
+Pairs = tuple[Tensor, Tensor]
+Method = Callable[[MapClassifier, Tensor, Pairs, Sequence[int | str]], tuple[Tensor, Tensor]]
 
 _SCORE_BATCH = 32
 
 
-def rounds(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """The wanted classes of each image, one of every image at a time: as many backward passes as the most of an image.
+def backward_groups(images: Tensor) -> Iterator[Tensor]:
+    """Split pairs into groups with at most one pair of each image: as many groups as the most classes of an image.
 
-    Images do not depend on each other, so the gradient of the sum of their scores holds the gradient of each.
+    Each group takes one backward pass: images do not depend on each other, so the gradient of the sum of their scores
+    holds the gradient of each.
 
     Args:
-        wanted: bool (B, K).
+        images: int64 (P,), the image of each pair, in ascending order.
 
     Yields:
-        Indices of images and of a class of each, int64 (n,).
+        Positions of a group's pairs, int64 (n,).
     """
-    place = wanted.cumsum(1) * wanted
-    for number in range(1, int(place.max()) + 1 if place.numel() else 1):
-        images, classes = (place == number).nonzero(as_tuple=True)
-        yield images, classes
+    order = torch.arange(len(images), device=images.device)
+    rank = order - torch.searchsorted(images, images)  # place of a pair among those of its image
+    for number in range(int(rank.max()) + 1 if len(rank) else 0):
+        yield (rank == number).nonzero().flatten()
 
 
 def gradient_maps(
     classifier: MapClassifier,
     inputs: Tensor,
-    wanted: Tensor,
+    pairs: Pairs,
     layers: Sequence[int | str],
     rule: Callable[[Tensor, Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
@@ -64,27 +66,28 @@ def gradient_maps(
         logits = classifier(inputs).float()
         activations = tap.maps()
         size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
-        maps = inputs.new_zeros((*logits.shape, len(activations), *size), dtype=torch.float32)
-        for images, classes in rounds(wanted):
+        maps = inputs.new_zeros((len(pairs[0]), len(activations), *size), dtype=torch.float32)
+        for group in backward_groups(pairs[0]):
+            images, classes = pairs[0][group], pairs[1][group]
             gradients = tap.gradients(logits[images, classes].sum())
             for layer, (activation, gradient) in enumerate(zip(activations, gradients)):
                 cam = rule(activation[images].float(), gradient[images].float())
-                maps[images, classes, layer] = resize_cam(cam[:, None], size)[:, 0]
-    return maps.transpose(1, 2), logits.detach()
+                maps[group, layer] = resize_cam(cam[:, None], size)[:, 0]
+    return maps, logits.detach()
 
 
 @torch.no_grad()
 def head_maps(
-    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
+    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """The head's own class maps, cut at zero."""
     class_maps = classifier.head.class_maps(classifier.extract_feat(inputs)).float()
-    return class_maps[:, None, : classifier.num_classes].relu(), classifier.head.logits_of(class_maps)
+    return class_maps[pairs][:, None].relu(), classifier.head.logits_of(class_maps)
 
 
 @torch.no_grad()
 def score_maps(
-    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
+    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """Score-CAM (Wang et al., CVPRW 2020): channels weighted by the score of the image seen through them.
 
@@ -94,36 +97,38 @@ def score_maps(
         logits = classifier(inputs).detach().float()
         activations = [activation.float() for activation in tap.maps()]
     size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
-    maps = inputs.new_zeros((len(inputs), len(activations), logits.shape[1], *size), dtype=torch.float32)
+    images, classes = pairs
+    maps = inputs.new_zeros((len(images), len(activations), *size), dtype=torch.float32)
     for layer, activation in enumerate(activations):
         masks = scale_min_max(resize_cam(activation, tuple(inputs.shape[2:])))
-        for image in wanted.any(1).nonzero().flatten().tolist():
-            parts = [
+        for image in images.unique().tolist():
+            of_image = images == image
+            scores = [
                 classifier(inputs[image] * chunk[:, None].to(inputs)).float()
                 for chunk in masks[image].split(_SCORE_BATCH)
             ]
-            weight = torch.cat(parts).softmax(0)  # over channels
+            weight = torch.cat(scores).softmax(0)[:, classes[of_image]]  # softmax over channels
             cam = torch.einsum('ck,chw->khw', weight, activation[image]).relu()
-            maps[image, layer] = resize_cam(cam[None], size)[0]
+            maps[of_image, layer] = resize_cam(cam[None], size)[0]
     return maps, logits
 
 
 @torch.no_grad()
 def rollout_maps(
-    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
+    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """Attention rollout from the class token to the patches; the same map for every class."""
     with explicit_attention(classifier.backbone) as attentions:
         feats = classifier.extract_feat(inputs)
     logits = classifier.head(feats).float()
     joint = attention_rollout([mean.float() for mean in attentions.means])
-    cam = joint[:, 0, 1:].reshape(-1, 1, 1, *_grid(feats, joint))
-    return cam.expand(-1, 1, logits.shape[1], -1, -1), logits
+    cam = joint[:, 0, 1:].reshape(-1, 1, *_grid(feats, joint))
+    return cam[pairs[0]], logits
 
 
 @torch.no_grad()
 def transcam_maps(
-    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str]
+    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """TransCAM: the convolution branch's class maps, spread by the transformer branch's attention."""
     with explicit_attention(classifier.backbone) as attentions:
@@ -131,11 +136,11 @@ def transcam_maps(
     means = [mean.float() for mean in attentions.means]
     _grid(feats, means[0])
     class_maps = classifier.head.class_maps(feats).float().relu()
-    return spread_by_attention(class_maps, means)[:, None], classifier.head(feats).float()
+    return _spread(class_maps[pairs], pairs[0], means)[:, None], classifier.head(feats).float()
 
 
 def attention_gradient_maps(
-    classifier: MapClassifier, inputs: Tensor, wanted: Tensor, layers: Sequence[int | str], refine: bool
+    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str], refine: bool
 ) -> tuple[Tensor, Tensor]:
     r"""ACR's class-wise localisation (Sun et al., ICCVW 2023): the gradient of a logit with respect to attention.
 
@@ -151,14 +156,24 @@ def attention_gradient_maps(
         logits = classifier.head(feats).float()
         heads = [attentions.heads[number] for number in sorted(attentions.heads)]
         grid = _grid(feats, attentions.means[0])
-        maps = inputs.new_zeros((*logits.shape, *grid), dtype=torch.float32)
-        for images, classes in rounds(wanted):
+        maps = inputs.new_zeros((len(pairs[0]), *grid), dtype=torch.float32)
+        for group in backward_groups(pairs[0]):
+            images, classes = pairs[0][group], pairs[1][group]
             gradients = torch.autograd.grad(logits[images, classes].sum(), heads, retain_graph=True)
             rows = sum(gradient[images].float().relu().mean(1)[:, 0, 1:] for gradient in gradients)
-            maps[images, classes] = rows.relu().view(-1, *grid)
+            maps[group] = rows.relu().view(-1, *grid)
     if refine:
-        maps = spread_by_attention(maps, [mean.detach().float() for mean in attentions.means])
+        maps = _spread(maps, pairs[0], [mean.detach().float() for mean in attentions.means])
     return maps[:, None], logits.detach()
+
+
+def _spread(maps: Tensor, images: Tensor, attentions: Sequence[Tensor]) -> Tensor:
+    """:func:`spread_by_attention` of pairs' maps (P, h, w), image by image."""
+    spread = torch.zeros_like(maps)
+    for image in images.unique().tolist():
+        of_image = images == image
+        spread[of_image] = spread_by_attention(maps[of_image][None], [a[image : image + 1] for a in attentions])[0]
+    return spread
 
 
 def _grid(feats: tuple, attention: Tensor) -> tuple[int, int]:

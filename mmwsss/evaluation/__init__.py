@@ -1,7 +1,17 @@
 """Every figure is computed here, once."""
 
 from mmwsss.evaluation.cam_figures import CamFigures, co_occurrence
-from mmwsss.evaluation.figures import count_pixels, segmentation_figures
+from mmwsss.evaluation.figures import SegmentationFigures, segmentation_figures
 from mmwsss.evaluation.metric import WeakSegMetric
+from mmwsss.evaluation.pixel_counts import PixelCounts, count_pixels, value_counts
 
-__all__ = ['CamFigures', 'WeakSegMetric', 'co_occurrence', 'count_pixels', 'segmentation_figures']
+__all__ = [
+    'CamFigures',
+    'PixelCounts',
+    'SegmentationFigures',
+    'WeakSegMetric',
+    'co_occurrence',
+    'count_pixels',
+    'segmentation_figures',
+    'value_counts',
+]

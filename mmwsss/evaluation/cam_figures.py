@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
-from mmwsss.evaluation.figures import all_foreground_counts, class_iou, segmentation_figures
+from mmwsss.evaluation.figures import SegmentationFigures
+from mmwsss.evaluation.pixel_counts import PixelCounts, as_labels, check_values, value_counts
 from mmwsss.refine.dark_channel import dark_channel_ratio
+from mmwsss.utils.strips import row_strips
 
 THRESHOLDS = np.arange(101) / 100
 """The paper's 101 thresholds."""
@@ -39,8 +41,24 @@ def co_occurrence(cam: np.ndarray, context: np.ndarray) -> float | None:
     return float(cam[on].sum() / energy / on.mean())
 
 
+class _Mean:
+    """A running mean."""
+
+    def __init__(self) -> None:
+        self.total, self.number = 0.0, 0
+
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self.total, self.number = self.total + value, self.number + 1
+
+    def value(self) -> float:
+        return self.total / self.number
+
+
 class CamFigures:
-    """Collects maps image by image.
+    """Figures of maps from running sums: memory does not grow with the number of images.
+
+    An update costs as much as the image has classes, beside one pass over its pixels.
 
     Args:
         classes: Names of the K classes.
@@ -50,81 +68,70 @@ class CamFigures:
 
     def __init__(self, classes: Sequence[str], context_by_class: bool = False) -> None:
         self.classes, self.context_by_class = tuple(classes), context_by_class
-        self._counts: list[np.ndarray] = []  # an image: (101, 3, K + 1)
-        self._co_occurrence: dict[int, list[float]] = {}
-        self._dark_channel: list[float] = []
+        self._figures = SegmentationFigures(self.classes, len(THRESHOLDS))
+        self._floor = SegmentationFigures(self.classes)
+        self._co_occurrence: dict[int, _Mean] = {}  # by class
+        self._dark_channel = _Mean()
 
     def update(
-        self, cam: np.ndarray, truth: np.ndarray, context: np.ndarray | None = None, img: np.ndarray | None = None
+        self,
+        cam: np.ndarray,
+        classes: np.ndarray,
+        truth: np.ndarray,
+        context: np.ndarray | None = None,
+        img: np.ndarray | None = None,
     ) -> None:
         """Add one image.
 
         Args:
-            cam: float (K, H, W) in [0, 1]; zero for classes that are not in the image.
+            cam: float (n, H, W) in [0, 1], of n classes.
+            classes: int64 (n,), their ascending indices; other classes have no map, which is a map of zeros.
             truth: integer (H, W), 0 background, k + 1 class k.
             context: (H, W), non-zero on the confounder.
             img: uint8 (H, W, 3), for the dark-channel diagnostic.
 
         Raises:
-            ValueError: If the sizes or the number of classes differ.
+            ValueError: If the sizes or the number of classes differ, or a value of the ground truth is none.
         """
-        if cam.shape != (len(self.classes), *truth.shape):
-            raise ValueError(f'Expected maps (K, H, W) = {(len(self.classes), *truth.shape)}, but got {cam.shape}.')
-        self._counts.append(self._threshold_counts(cam, truth))
-        for index in np.unique(truth):
-            if index in (0, IGNORE_LABEL):
+        classes = np.asarray(classes, np.int64)
+        if cam.shape != (len(classes), *truth.shape):
+            raise ValueError(f'Expected maps (n, H, W) = {(len(classes), *truth.shape)}, but got {cam.shape}.')
+        ascending = (np.diff(classes) > 0).all()
+        if len(classes) and (classes[0] < 0 or not ascending or classes[-1] >= len(self.classes)):
+            raise ValueError(
+                f'Expected ascending class indices in [0, {len(self.classes) - 1}], but got {classes.tolist()}.'
+            )
+        truth = as_labels(truth, 'ground truth')
+        there = value_counts(truth)
+        check_values('ground truth', there, len(self.classes))
+        counts = _threshold_counts(cam, classes, truth, np.flatnonzero(there[:IGNORE_LABEL]))
+        self._figures.update(counts)
+        if len(self.classes) == 1:
+            self._floor.update(counts.all_foreground())
+        for of_class, index in zip(cam, classes.tolist()):
+            if not there[index + 1]:
                 continue
             if context is not None:
-                value = co_occurrence(cam[index - 1], context == index if self.context_by_class else context)
+                value = co_occurrence(of_class, context == index + 1 if self.context_by_class else context)
                 if value is not None:
-                    self._co_occurrence.setdefault(int(index) - 1, []).append(value)
+                    self._co_occurrence.setdefault(index, _Mean()).add(value)
             if img is not None:
-                value = dark_channel_ratio(cam[index - 1], img)
-                self._dark_channel += [] if value is None else [value]
-
-    def _threshold_counts(self, cam: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Counts at every threshold from one histogram: a pixel is foreground while its best score is above it."""
-        valid = truth != IGNORE_LABEL
-        best, label, truth = cam.max(0)[valid], cam.argmax(0)[valid] + 1, truth[valid]
-        step = np.searchsorted(THRESHOLDS, best, side='left')  # number of thresholds below the score
-        num, size = len(THRESHOLDS), len(self.classes) + 1
-
-        def above(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
-            table = np.bincount(steps * size + values, minlength=(num + 1) * size).reshape(num + 1, size)
-            return table[::-1].cumsum(0)[::-1][1:]  # (101, K + 1): pixels whose score is above each threshold
-
-        pred = above(label, step)
-        hit = label == truth
-        intersection = above(label[hit], step[hit])
-        true_pixels = np.bincount(truth, minlength=size)
-        kept = above(truth, step)  # what is left is called background
-        intersection[:, 0] = true_pixels[0] - kept[:, 0]
-        pred[:, 0] = truth.size - pred[:, 1:].sum(1)
-        return np.stack([intersection, pred, np.broadcast_to(true_pixels, pred.shape)], axis=1)
-
-    def _foreground_iou(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Foreground IoU (N, 101, K), which classes each image shows (N, K), and the table (N, 101, 3, K + 1)."""
-        if not self._counts:
-            raise ValueError('Expected at least one image, but update was never called.')
-        table = np.stack(self._counts)
-        return class_iou(table)[..., 1:], table[:, 0, 2, 1:] > 0, table
+                self._dark_channel.add(dark_channel_ratio(of_class, img))
 
     def curve(self) -> dict[str, list[float]]:
         """``iou_image`` and ``iou_dataset`` at each of ``thresholds``, over the images that show a class."""
-        iou, shown, table = self._foreground_iou()
-        per_image = np.nanmean(iou.transpose(0, 2, 1)[shown], axis=0) if shown.any() else np.zeros(len(THRESHOLDS))
-        summed = class_iou(table[shown.any(1)].sum(0))[:, 1:]
-        per_set = np.nan_to_num(np.nanmean(summed, axis=1)) if shown.any() else np.zeros(len(THRESHOLDS))
+        self._require_images()
+        per_image = self._figures.image_iou()
+        zeros = np.zeros(len(THRESHOLDS))
         return {
             'thresholds': THRESHOLDS.tolist(),
-            'iou_image': per_image.tolist(),
-            'iou_dataset': per_set.tolist(),
+            'iou_image': (zeros if per_image is None else per_image).tolist(),
+            'iou_dataset': _mean_over_classes(self._figures.class_ious()[:, 1:]).tolist(),
         }
 
     def at(self, threshold: float) -> dict[str, Any]:
-        """Figures of :func:`~mmwsss.evaluation.figures.segmentation_figures` at one of the 101 thresholds."""
-        index = int(np.abs(THRESHOLDS - threshold).argmin())
-        return segmentation_figures([counts[index] for counts in self._counts], self.classes)
+        """Figures of :class:`~mmwsss.evaluation.figures.SegmentationFigures` at one of the 101 thresholds."""
+        return self._figures.compute(int(np.abs(THRESHOLDS - threshold).argmin()))
 
     def best_threshold(self, figure: str = 'iou_dataset') -> float:
         """The threshold with the best figure; chosen on ground truth, so say so wherever it is used.
@@ -134,11 +141,10 @@ class CamFigures:
         """
         if figure not in ('iou_dataset', 'miou'):
             raise ValueError(f"Expected figure 'iou_dataset' or 'miou', but got {figure!r}.")
-        if figure == 'iou_dataset':
-            return float(THRESHOLDS[int(np.argmax(self.curve()['iou_dataset']))])
-        _, shown, table = self._foreground_iou()
-        summed = class_iou(table[shown.any(1)].sum(0))
-        return float(THRESHOLDS[int(np.argmax(np.nan_to_num(np.nanmean(summed, axis=1))))])
+        self._require_images()
+        per_class = self._figures.class_ious()
+        values = _mean_over_classes(per_class if figure == 'miou' else per_class[:, 1:])
+        return float(THRESHOLDS[int(np.argmax(values))])
 
     def compute(self, threshold: float) -> dict[str, Any]:
         """All figures of the maps.
@@ -154,23 +160,62 @@ class CamFigures:
         """
         figures = {'threshold': threshold, **self.at(threshold)}
         best = self.best_threshold()
-        iou, shown, _ = self._foreground_iou()
-        per_image = iou.transpose(0, 2, 1)[shown].max(1)
         figures['oracle'] = {
             'threshold': best,
             'iou_dataset': self.at(best)['iou_dataset'],
             'miou': self.at(self.best_threshold('miou'))['miou'],
-            'iou_image': float(per_image.mean()) if per_image.size else None,
+            'iou_image': self._figures.best_image_iou(),
         }
         if self._co_occurrence:
-            values = [value for of_class in self._co_occurrence.values() for value in of_class]
-            figures['co_occurrence'] = float(np.mean(values))
+            every = _Mean()
+            for of_class in self._co_occurrence.values():
+                every.total, every.number = every.total + of_class.total, every.number + of_class.number
+            figures['co_occurrence'] = every.value()
             figures['co_occurrence_per_class'] = {
-                self.classes[index]: float(np.mean(of_class)) for index, of_class in sorted(self._co_occurrence.items())
+                self.classes[index]: of_class.value() for index, of_class in sorted(self._co_occurrence.items())
             }
-        if self._dark_channel:
-            figures['dark_channel_ratio'] = float(np.mean(self._dark_channel))
+        if self._dark_channel.number:
+            figures['dark_channel_ratio'] = self._dark_channel.value()
         if len(self.classes) == 1:
-            floor = segmentation_figures([all_foreground_counts(counts[0]) for counts in self._counts], self.classes)
+            floor = self._floor.compute()
             figures['floor_all_foreground'] = {key: floor[key] for key in ('iou_image', 'iou_dataset', 'miou')}
         return figures
+
+    def _require_images(self) -> None:
+        if not self._figures.num_images:
+            raise ValueError('Expected at least one image, but update was never called.')
+
+
+def _mean_over_classes(ious: np.ndarray) -> np.ndarray:
+    """Mean of (T, C) over the classes that are not NaN; 0 where all are."""
+    there = ~np.isnan(ious)
+    return np.where(there, ious, 0).sum(1) / np.maximum(there.sum(1), 1)
+
+
+def _threshold_counts(cam: np.ndarray, classes: np.ndarray, truth: np.ndarray, true_values: np.ndarray) -> PixelCounts:
+    """Counts at every threshold from one histogram: a pixel is foreground while its best score is above it."""
+    values = np.unique(np.concatenate([[0], classes + 1, true_values])).astype(np.int64)
+    place = np.zeros(256, np.int64)  # of a value among those that occur
+    place[values] = np.arange(len(values))
+    num, size = len(THRESHOLDS), len(values)
+    # pixels by number of thresholds below their score, and by value: predicted, hit, true
+    histograms = np.zeros((3, (num + 1) * size), np.int64)
+    for rows in row_strips(*truth.shape):
+        valid = truth[rows] != IGNORE_LABEL
+        true = place[truth[rows][valid]]
+        if len(classes):
+            scores = cam[:, rows][:, valid]
+            label, best = place[classes + 1][scores.argmax(0)], scores.max(0)
+        else:
+            label, best = np.zeros_like(true), np.zeros(len(true))
+        step = np.searchsorted(THRESHOLDS, best, side='left') * size
+        hit = label == true
+        for histogram, entries in zip(histograms, (step + label, (step + label)[hit], step + true)):
+            histogram += np.bincount(entries, minlength=(num + 1) * size)
+    tables = histograms.reshape(3, num + 1, size)
+    true_pixels = tables[2].sum(0)
+    # (101, m) each: pixels whose score is above each threshold
+    pred, intersection, kept = (table[::-1].cumsum(0)[::-1][1:].copy() for table in tables)
+    intersection[:, 0] = true_pixels[0] - kept[:, 0]  # what is not above is called background
+    pred[:, 0] = true_pixels.sum() - pred[:, 1:].sum(1)
+    return PixelCounts(values, np.stack([intersection, pred, np.broadcast_to(true_pixels, pred.shape)], axis=1))

@@ -1,4 +1,4 @@
-"""Intersection over union: pixel counts of an image, and the figures of a data set.
+"""Intersection over union: running sums of pixel counts, and the figures of a data set.
 
 Three figures, always named: ``iou_image`` is the mean over images of the foreground IoU (what the method's paper calls
 mIoU), ``iou_dataset`` the foreground IoU of the summed counts, ``miou`` the mean over classes with background (the
@@ -7,43 +7,13 @@ usual mIoU). All are shares in [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL
-
-
-def count_pixels(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
-    """Pixel counts of one image.
-
-    Pixels that are :data:`IGNORE_LABEL` in the ground truth count nowhere; those that are it in the prediction (an
-    ignore band) count as missed.
-
-    Args:
-        pred: integer (H, W), 0 background, k + 1 class k.
-        truth: integer (H, W), likewise.
-        num_classes: Number of foreground classes K.
-
-    Returns:
-        np.ndarray: int64 (3, K + 1): intersection, predicted pixels, true pixels.
-
-    Raises:
-        ValueError: If sizes differ or a value is neither a class nor the ignore label.
-    """
-    if pred.shape != truth.shape or pred.ndim != 2:
-        raise ValueError(
-            f'Expected prediction and ground truth of one size (H, W), but got {pred.shape}, {truth.shape}.'
-        )
-    for name, value in (('prediction', pred), ('ground truth', truth)):
-        odd = value[(value > num_classes) & (value != IGNORE_LABEL)]
-        if odd.size:
-            raise ValueError(f'Expected {name} values in [0, {num_classes}] or {IGNORE_LABEL}, but got {odd[0]}.')
-    valid = truth != IGNORE_LABEL
-    pred, truth = pred[valid], truth[valid]
-    values = (pred[pred == truth], pred[pred != IGNORE_LABEL], truth)
-    return np.stack([np.bincount(value.ravel(), minlength=num_classes + 1) for value in values]).astype(np.int64)
+from mmwsss.datasets.metainfo import BACKGROUND
+from mmwsss.evaluation.pixel_counts import PixelCounts
 
 
 def class_iou(counts: np.ndarray) -> np.ndarray:
@@ -54,69 +24,149 @@ def class_iou(counts: np.ndarray) -> np.ndarray:
     return np.where(union > 0, intersection / np.maximum(union, 1), np.nan)
 
 
+class SegmentationFigures:
+    """Figures of a data set from running sums: memory does not grow with the number of images.
+
+    The three IoUs are over the images that show a class, as in the method's paper; ``all_images`` repeats the
+    data-set-level ones over all, so that false alarms on the others count.
+
+    An update costs as much as the image has classes, given and predicted.
+
+    Args:
+        classes: Names of the K foreground classes.
+        num_thresholds: Number T of predictions of each image that are counted beside each other.
+    """
+
+    def __init__(self, classes: Sequence[str], num_thresholds: int = 1) -> None:
+        self.classes = tuple(classes)
+        size = len(self.classes) + 1
+        self.num_images = self.num_positive = self.pixels = 0
+        self._all = np.zeros((num_thresholds, 3, size), np.int64)
+        self._positive = np.zeros_like(self._all)  # of the images that show a class
+        self._iou_sum = np.zeros(num_thresholds)  # over pairs of an image and a class that it shows
+        self._best_iou_sum = 0.0  # the same, each at its own best threshold
+        self._pairs = 0
+        # of each class: on all images, and on those that show it; their difference are its false alarms
+        self._alarms = np.zeros((num_thresholds, size), np.int64)
+        self._shown_alarms = np.zeros_like(self._alarms)
+        self._shown_predicted = np.zeros_like(self._alarms)
+        self._shown_images = np.zeros(size, np.int64)
+        self._shown_pixels = np.zeros(size, np.int64)
+
+    def update(self, counts: PixelCounts) -> None:
+        """Add one image.
+
+        Raises:
+            ValueError: If the counts are of another number of thresholds, or of a class beyond the K.
+        """
+        values, table = counts.values, counts.table
+        if len(table) != len(self._all) or (len(values) and values[-1] > len(self.classes)):
+            raise ValueError(
+                f'Expected counts at {len(self._all)} thresholds of values up to {len(self.classes)}, '
+                f'but got {len(table)} thresholds and the values {values.tolist()}.'
+            )
+        pixels = int(table[0, 2].sum())
+        self.num_images += 1
+        self.pixels += pixels
+        self._all[..., values] += table
+        self._alarms[:, values] += table[:, 1] > 0
+        shown = (values > 0) & (table[0, 2] > 0)
+        if not shown.any():
+            return
+        self.num_positive += 1
+        self._positive[..., values] += table
+        iou = class_iou(table[..., shown])  # the class is there: never NaN
+        self._iou_sum += iou.sum(1)
+        self._best_iou_sum += float(iou.max(0).sum())
+        self._pairs += int(shown.sum())
+        self._shown_alarms[:, values[shown]] += table[:, 1, shown] > 0
+        self._shown_predicted[:, values[shown]] += table[:, 1, shown]
+        self._shown_images[values[shown]] += 1
+        self._shown_pixels[values[shown]] += pixels
+
+    def merge(self, other: SegmentationFigures) -> None:
+        """Add the images of another one, for example of another process.
+
+        Raises:
+            ValueError: If it has other classes or another number of thresholds.
+        """
+        if self.classes != other.classes or self._all.shape != other._all.shape:
+            raise ValueError(
+                f'Expected figures of {self.classes} at {len(self._all)} thresholds, '
+                f'but got {other.classes} at {len(other._all)}.'
+            )
+        for name, value in vars(other).items():
+            if name != 'classes':
+                setattr(self, name, getattr(self, name) + value)
+
+    def image_iou(self) -> np.ndarray | None:
+        """``iou_image`` at each threshold, (T,); None without an image that shows a class."""
+        return self._iou_sum / self._pairs if self._pairs else None
+
+    def best_image_iou(self) -> float | None:
+        """``iou_image`` where each image and class has its own best threshold; None without any."""
+        return self._best_iou_sum / self._pairs if self._pairs else None
+
+    def class_ious(self) -> np.ndarray:
+        """IoU of the counts summed over the images that show a class, (T, K + 1); NaN where there is nothing."""
+        return class_iou(self._positive)
+
+    def compute(self, index: int = 0) -> dict[str, Any]:
+        """All figures at one threshold.
+
+        Returns:
+            dict: ``iou_image``, ``iou_dataset``, ``miou``, ``num_images``, ``per_class`` (IoU of the summed counts by
+            name, with background), ``all_images`` and ``false_alarms`` (share of ``pixels`` and of ``images`` with a
+            mask among the images without the class, mean over classes). A figure without any image is None.
+        """
+        image_iou = self.image_iou()
+        return {
+            **self._dataset_figures(self._positive[index], self.num_positive),
+            'iou_image': None if image_iou is None else float(image_iou[index]),
+            'all_images': self._dataset_figures(self._all[index], self.num_images),
+            'false_alarms': self._false_alarms(index),
+        }
+
+    def _dataset_figures(self, table: np.ndarray, num_images: int) -> dict[str, Any]:
+        per_class = class_iou(table)
+        return {
+            'iou_dataset': _mean(per_class[1:]),
+            'miou': _mean(per_class),
+            'num_images': num_images,
+            'per_class': {
+                name: None if np.isnan(value) else float(value)
+                for name, value in zip((BACKGROUND, *self.classes), per_class)
+            },
+        }
+
+    def _false_alarms(self, index: int) -> dict[str, float | None]:
+        images = (self.num_images - self._shown_images)[1:]
+        without = images > 0
+        if not without.any():
+            return {'pixels': None, 'images': None}
+        pixels = (self.pixels - self._shown_pixels)[1:][without]
+        predicted = (self._all[index, 1] - self._shown_predicted[index])[1:][without]
+        alarms = (self._alarms[index] - self._shown_alarms[index])[1:][without]
+        return {
+            'pixels': float((predicted / np.maximum(pixels, 1)).mean()),
+            'images': float((alarms / images[without]).mean()),
+        }
+
+
 def _mean(values: np.ndarray) -> float | None:
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else None
 
 
-def segmentation_figures(counts: Sequence[np.ndarray], classes: Sequence[str]) -> dict[str, Any]:
-    """Figures of a data set.
+def segmentation_figures(counts: Iterable[PixelCounts], classes: Sequence[str]) -> dict[str, Any]:
+    """Figures of a data set from the counts of its images; see :class:`SegmentationFigures`.
 
-    The three IoUs are over the images that show a class, as in the method's paper; ``all_images`` repeats the
-    data-set-level ones over all, so that false alarms on the others count.
-
-    Args:
-        counts: One array of :func:`count_pixels` an image.
-        classes: Names of the K foreground classes.
-
-    Returns:
-        dict: ``iou_image``, ``iou_dataset``, ``miou``, ``num_images``, ``per_class`` (IoU of the summed counts by name,
-        with background), ``all_images`` and ``false_alarms`` (share of ``pixels`` and of ``images`` with a mask among
-        the images without the class, mean over classes). A figure without any image is None.
+    >>> from mmwsss.evaluation import count_pixels
+    >>> pred, truth = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 0, 255]])
+    >>> segmentation_figures([count_pixels(pred, truth, 1)], ['smoke'])['iou_dataset']
+    0.5
     """
-    table = np.stack(counts) if len(counts) else np.zeros((0, 3, len(classes) + 1), np.int64)
-    shown = table[:, 2, 1:] > 0
-    positive = table[shown.any(1)]
-    figures = {**_dataset_figures(positive, classes), 'iou_image': _mean_image_iou(table, shown)}
-    figures['all_images'] = _dataset_figures(table, classes)
-    figures['false_alarms'] = _false_alarms(table, shown)
-    return figures
-
-
-def _mean_image_iou(table: np.ndarray, shown: np.ndarray) -> float | None:
-    """Mean over every pair of an image and a class that it shows."""
-    return _mean(class_iou(table)[:, 1:][shown])
-
-
-def _dataset_figures(table: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    per_class = class_iou(table.sum(0))
-    return {
-        'iou_dataset': _mean(per_class[1:]),
-        'miou': _mean(per_class),
-        'num_images': len(table),
-        'per_class': {
-            name: None if np.isnan(value) else float(value) for name, value in zip((BACKGROUND, *classes), per_class)
-        },
-    }
-
-
-def _false_alarms(table: np.ndarray, shown: np.ndarray) -> dict[str, float | None]:
-    total = table[:, 2].sum(1)
-    pixels, images = [], []
-    for index in range(shown.shape[1]):
-        without = ~shown[:, index]
-        if without.any():
-            predicted = table[without, 1, index + 1]
-            pixels.append(predicted.sum() / max(total[without].sum(), 1))
-            images.append((predicted > 0).mean())
-    return {'pixels': float(np.mean(pixels)) if pixels else None, 'images': float(np.mean(images)) if images else None}
-
-
-def all_foreground_counts(counts: np.ndarray) -> np.ndarray:
-    """Counts of a prediction that calls every pixel foreground; the floor of a one-class data set.
-
-    Args:
-        counts: (3, 2), of any prediction on the image.
-    """
-    truth = counts[2]
-    return np.array([[0, truth[1]], [0, truth.sum()], truth], np.int64)
+    figures = SegmentationFigures(classes)
+    for of_image in counts:
+        figures.update(of_image)
+    return figures.compute()

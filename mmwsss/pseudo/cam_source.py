@@ -17,7 +17,6 @@ from mmcv.transforms import Compose
 from torch.utils.data import DataLoader, Dataset
 
 from mmwsss.cam import CAMGenerator
-from mmwsss.cam.functional import resize_cam
 from mmwsss.datasets.pictures import BadPictureError
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.models.backbones.attention import transformer_blocks
@@ -33,9 +32,10 @@ class CamItem:
         index: Position in the data set.
         info: The data set's own item (paths, labels).
         img: uint8 BGR (H, W, 3), the picture in its own size.
-        maps: float32 (L, n, h, w) in [0, 1], of the n classes of ``labels``, at the size of the network's input.
-        raw_max: float32 (K,), maximum of each map before normalisation (of the last layer).
-        labels: int64 (n,), the classes whose maps were computed.
+        maps: float32 (L, n, h, w) in [0, 1], of each target layer and of the n classes of ``classes``, at the size of
+            the network's input.
+        raw_max: float32 (n,), maximum of each class's map before normalisation (of the last layer).
+        classes: int64 (n,), ascending indices of the classes whose maps were computed: given or predicted ones.
         reason: Why there are no maps; then the four above are None.
         seconds: Seconds by stage.
     """
@@ -45,22 +45,24 @@ class CamItem:
     img: np.ndarray | None = None
     maps: np.ndarray | None = None
     raw_max: np.ndarray | None = None
-    labels: np.ndarray | None = None
+    classes: np.ndarray | None = None
     reason: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def layer_cams(self) -> np.ndarray:
-        """float32 (L, K, H, W) in [0, 1], at the picture's size, zero for classes that were not computed.
+    def for_fusion(self) -> dict[str, Any]:
+        """What a fusion step and the refiners after it get: ``img``, ``layer_cams``, ``classes`` and the item's info.
 
-        Made anew at each call: what waits in memory, or goes to another process, is the small maps.
+        Raises:
+            ValueError: If there are no maps; says why.
         """
-        if self.maps is None or self.img is None or self.raw_max is None:
+        if self.maps is None or self.img is None or self.classes is None:
             raise ValueError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
-        full = np.zeros((len(self.maps), len(self.raw_max), *self.img.shape[:2]), np.float32)
-        if self.maps.shape[1]:
-            full[:, self.labels] = resize_cam(torch.from_numpy(self.maps), self.img.shape[:2]).numpy()
-        return full
+        return {**self.info, 'img': self.img, 'layer_cams': self.maps, 'classes': self.classes}
+
+    def fail(self, reason: str) -> None:
+        """Give up the maps for a reason."""
+        self.img = self.maps = self.raw_max = self.classes = None
+        self.reason = reason
 
 
 class _Pictures(Dataset):
@@ -87,7 +89,7 @@ class _Pictures(Dataset):
 
 
 def batches_of(number: int, batch_size: int) -> Iterator[range]:
-    """The windows of consecutive images that are one batch each."""
+    """Indices of consecutive images that are one batch each."""
     for start in range(0, number, batch_size):
         yield range(start, min(start + batch_size, number))
 
@@ -161,21 +163,21 @@ class CamSource:
         """Maps of images whose inputs have one shape."""
         waiting = [group]
         while waiting:
-            part = waiting.pop(0)
-            if self._largest is not None and len(part) > self._largest:
-                waiting[:0] = [part[: self._largest], part[self._largest :]]
+            images = waiting.pop(0)
+            if self._largest is not None and len(images) > self._largest:
+                waiting[:0] = [images[: self._largest], images[self._largest :]]
                 continue
             try:
-                self._compute(part)
+                self._compute(images)
             except (RuntimeError, MemoryError) as error:
-                if len(part) == 1 or not _is_out_of_memory(error):
+                if len(images) == 1 or not _is_out_of_memory(error):
                     raise
                 if self._largest is None:
                     warnings.warn(
-                        f'The memory does not suffice for {len(part)} images at a time: halving.', stacklevel=2
+                        f'The memory does not suffice for {len(images)} images at a time: halving.', stacklevel=2
                     )
-                self._largest = len(part) // 2
-                waiting.insert(0, part)
+                self._largest = len(images) // 2
+                waiting.insert(0, images)
             else:
                 continue
             if torch.cuda.is_available():
@@ -190,16 +192,23 @@ class CamSource:
         labels = torch.from_numpy(np.stack([item.info['gt_score'] for item, _ in group])) > 0
         with self._autocast(inputs.device.type):
             cams = self.generator(self.model, inputs, labels)
-        layer_cams, raw_max = cams.layer_cams.float().cpu(), cams.raw_max.float().cpu()
-        classes = cams.classes.cpu()
+        maps, raw_max = cams.maps.float().cpu(), cams.raw_max.float().cpu()
+        image_index, class_index = cams.image_index.cpu(), cams.class_index.cpu()
         for number, (item, _) in enumerate(group):
-            labels_of_item = classes[number].nonzero().flatten()
-            item.maps = layer_cams[number][:, labels_of_item].numpy()
-            item.raw_max = raw_max[number, -1].numpy()
-            item.labels = labels_of_item.numpy()
+            of_image = image_index == number
+            item.maps = maps[of_image].transpose(0, 1).contiguous().numpy()
+            item.raw_max = raw_max[of_image][:, -1].numpy()
+            item.classes = class_index[of_image].numpy()
+            broken = item.classes[~torch.isfinite(raw_max[of_image]).all(1).numpy()]
+            if len(broken):
+                named = ', '.join(str(self._name(index)) for index in broken)
+                item.fail(f'Expected finite maps of {item.info["img_path"]}, but got NaN or infinity for {named}.')
         seconds = (time.perf_counter() - start) / len(group)
         for item, _ in group:
             item.seconds['cam'] = seconds
+
+    def _name(self, index: int) -> str:
+        return self.loader.dataset.dataset.metainfo['classes'][index]
 
     def _autocast(self, device: str) -> contextlib.AbstractContextManager:
         if self.precision is None:

@@ -1,9 +1,10 @@
-"""Masks for a whole data set: resumable, atomic, and honest about what failed."""
+"""Masks for a whole data set: resumable, atomic, with a record of every image that failed."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import multiprocessing
 import os
 import sys
@@ -15,11 +16,13 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
+
 from mmwsss.datasets.metainfo import palette
+from mmwsss.pseudo.batch_plan import BatchPlan
 from mmwsss.pseudo.cam_source import CamItem, CamSource
 from mmwsss.pseudo.refine_worker import RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
-from mmwsss.pseudo.windows import Windows
 from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process, cores_that_read
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
 from mmwsss.utils.files import read_json, write_json
@@ -36,14 +39,15 @@ class RunMismatchError(ValueError):
 _worker: RefineWorker | None = None
 
 
-def _start_worker(arguments: dict) -> None:
+def _start_worker(worker: RefineWorker | dict) -> None:
+    """Begin a process of the pool with a worker that it inherited, or by building its own."""
     global _worker
     import cv2
     import torch
 
     torch.set_num_threads(1)  # as many processes as cores: none may spread over all of them
     cv2.setNumThreads(1)
-    _worker = RefineWorker(**arguments)
+    _worker = worker if isinstance(worker, RefineWorker) else RefineWorker(**worker)
 
 
 def _work(item: CamItem, mask_name: str) -> ManifestRecord:
@@ -58,14 +62,15 @@ class PseudoMaskEngine:
     ``run.json`` says what the folder is, ``manifest.jsonl`` what became of each image, ``masks/`` holds indexed PNGs in
     the sub-folders of the input, ``summary.json`` the counts, the seconds and, with ground truth, the figures.
 
-    Images are taken in windows of ``batch_size`` consecutive ones, which always go through the network together: a mask
+    Images are taken in batches of ``batch_size`` consecutive ones, which always go through the network together: a mask
     is the same whichever process makes it, and whether or not a run was interrupted.
 
     Args:
         out_dir: Output folder.
         identity: What makes two runs the same (config, checkpoint hash); kept in ``run.json``.
         classes: Names of the K classes.
-        seed: Config of the seed's threshold step.
+        fusion: Config of the step from the maps of several layers to one; None is the default.
+        unrefined: Config of the threshold step of the unrefined maps.
         refine: Configs of the refiners.
         save_cam: Keep the unrefined maps.
         workers: Processes that refine and write; 0 does it in this one. None: where a refiner is bound by the processor
@@ -84,7 +89,8 @@ class PseudoMaskEngine:
         out_dir: str | Path,
         identity: dict[str, Any],
         classes: Sequence[str],
-        seed: dict,
+        fusion: dict | None,
+        unrefined: dict,
         refine: Sequence[dict],
         save_cam: bool = False,
         workers: int | None = 0,
@@ -96,16 +102,17 @@ class PseudoMaskEngine:
         self.arguments = {
             'out_dir': str(out_dir),
             'classes': self.classes,
-            'seed': seed,
+            'fusion': fusion,
+            'unrefined': unrefined,
             'refine': list(refine),
             'save_cam': save_cam,
         }
         self.manifest = Manifest(self.out_dir / 'manifest.jsonl')
         alone = self.group.world_size == 1
-        self.part = self.manifest if alone else Manifest(self.out_dir / f'manifest.rank{self.group.rank}.jsonl')
-        worker = RefineWorker(**self.arguments)  # a missing package or a wrong argument stops here, before image one
+        own = self.manifest.path if alone else self.out_dir / f'manifest.rank{self.group.rank}.jsonl'
+        self.own_manifest = Manifest(own)
+        self.worker = RefineWorker(**self.arguments)  # a missing package or wrong argument stops here, before image one
         self.workers = workers
-        self.cpu_bound = worker.cpu_bound
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
@@ -146,8 +153,8 @@ class PseudoMaskEngine:
 
     def _manifests(self) -> list[Manifest]:
         """The manifest, and those of processes that have not been merged into it."""
-        parts = sorted(self.out_dir.glob('manifest.rank*.jsonl'))
-        return [self.manifest, *(Manifest(path) for path in parts)]
+        unmerged = sorted(self.out_dir.glob('manifest.rank*.jsonl'))
+        return [self.manifest, *(Manifest(path) for path in unmerged)]
 
     def run(
         self,
@@ -162,7 +169,7 @@ class PseudoMaskEngine:
             dataset: The images.
             root: Folder whose sub-folders the masks mirror.
             make_source: ``make_source(batches)`` gives a :class:`~mmwsss.pseudo.cam_source.CamSource` of those images.
-            batch_size: Images a window.
+            batch_size: Images a batch.
 
         Returns:
             dict: the summary; in the other processes ``made_now`` alone.
@@ -171,12 +178,12 @@ class PseudoMaskEngine:
         img_paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
         with self.open():
             names = mask_names(img_paths, root)
-            windows = Windows(
+            plan = BatchPlan(
                 self.out_dir, self._manifests(), self.group, img_paths, names, str(root), batch_size, self.follow_links
             )
             with Progress(len(img_paths), 'pseudo masks', silent=not self.group.is_first) as progress:
-                for record in self._records(make_source(windows), names, windows, len(img_paths)):
-                    self.part.append(record)
+                for record in self._records(make_source(plan), names, plan, len(img_paths)):
+                    self.own_manifest.append(record)
                     progress.update(self.group.add('made', 1) - progress.count)
             self.group.close()
             summary: dict[str, Any] = {'made_now': self.group.add('made', 0)}
@@ -192,45 +199,53 @@ class PseudoMaskEngine:
                     'label_source': self.identity.get('label_source'),
                 }
                 write_json(self.out_dir / 'summary.json', summary)
+                self._warn_of_empty_masks(summary)
         return summary
 
+    @staticmethod
+    def _warn_of_empty_masks(summary: dict[str, Any]) -> None:
+        if summary['empty']:
+            named = ', '.join(f'{name} in {number} images' for name, number in summary['empty'].items())
+            print_log(f'Classes of the labels without a pixel in their masks: {named}.', 'current', logging.WARNING)
+
     def _records(
-        self, source: CamSource, names: Sequence[str | None], windows: Windows, number: int
+        self, source: CamSource, names: Sequence[str | None], plan: BatchPlan, number: int
     ) -> Iterator[ManifestRecord]:
         workers = self._number_of_workers(number)
         if not workers:
-            worker = RefineWorker(**self.arguments)
             for item in source:
-                yield from windows.refused()
-                if item.index in windows.pending:
-                    yield self._failed(item) or worker(item, names[item.index])
-                    windows.pending.discard(item.index)
-            yield from windows.refused()
+                yield from plan.refused()
+                if item.index in plan.pending:
+                    yield self._failed(item) or self.worker(item, names[item.index] or '')
+                    plan.pending.discard(item.index)
+            yield from plan.refused()
             return
         import torch
 
         threads = torch.get_num_threads()
         if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':  # threads that spin while they wait
             torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # take cores from the pool
-        # forked, as PyTorch's loaders are on Linux: no time to start, and with one thread none of PyTorch's is missed
+        # Forked processes start at once and inherit the refiners. They use one thread each, so they do not need the
+        # threads of this process, which a fork does not copy. CUDA cannot be used after a fork.
         forked = sys.platform == 'linux' and not torch.cuda.is_initialized()
         context = multiprocessing.get_context('fork' if forked else 'spawn')
+        start = self.worker if forked else self.arguments
         try:
-            with ProcessPoolExecutor(workers, context, _start_worker, (self.arguments,)) as pool:
+            with ProcessPoolExecutor(workers, context, _start_worker, (start,)) as pool:
                 running: deque[Future] = deque()
                 for item in source:
-                    yield from windows.refused()
-                    if item.index not in windows.pending:
+                    yield from plan.refused()
+                    if item.index not in plan.pending:
                         continue
-                    windows.pending.discard(item.index)
+                    plan.pending.discard(item.index)
                     failed = self._failed(item)
                     if failed:
                         yield failed
                         continue
-                    running.append(pool.submit(_work, item, names[item.index]))
+                    running.append(pool.submit(_work, item, names[item.index] or ''))
                     while running and (running[0].done() or len(running) > 4 * workers):  # few maps wait in memory
                         yield running.popleft().result()
-                yield from windows.refused()
+                yield from plan.refused()
                 for future in running:
                     yield future.result()
         except BrokenProcessPool as error:
@@ -245,7 +260,7 @@ class PseudoMaskEngine:
         if self.workers is not None:
             return self.workers
         cores = cores_of_this_process() - cores_that_read() - 1
-        return max(cores, 0) if self.cpu_bound and number >= _POOL_FROM else 0
+        return max(cores, 0) if self.worker.cpu_bound and number >= _POOL_FROM else 0
 
     @staticmethod
     def _failed(item: CamItem) -> ManifestRecord | None:

@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL, png_palette
+from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
 from mmwsss.datasets.pictures import read_mask
-from mmwsss.evaluation import count_pixels
+from mmwsss.evaluation import count_pixels, value_counts
 from mmwsss.pseudo.cam_source import CamItem
-from mmwsss.refine import fusion_of
-from mmwsss.registry import TRANSFORMS
+from mmwsss.refine import build_fusion, build_refiners, build_step
 from mmwsss.structures import CamFile, ManifestRecord
 from mmwsss.utils.files import atomic_write, file_sha256
 
 
 class RefineWorker:
-    """From maps to files: seed, refiners, mask, figures, record.
+    """From maps to files: fusion, refiners, mask, pixel counts, record.
 
     Args:
         out_dir: Output folder.
         classes: Names of the K classes.
-        seed: Config of the step that cuts the unrefined maps; its mask is only evaluated.
+        fusion: Config of the step from the maps of several layers to one at the picture's size; None is the default.
+        unrefined: Config of the step that cuts the unrefined maps; its mask is only compared with ground truth.
         refine: Configs of the refiners, in order; the last ones must leave ``pred_seg_map``.
         save_cam: Also write the fused, unrefined maps below ``cams/``.
+
+    Raises:
+        ValueError: If a step's argument is wrong, or a fusion stands among the refiners.
+        ImportError: If a package that a step needs is missing.
+        FileNotFoundError: If weights are missing.
     """
 
     def __init__(
-        self, out_dir: str | Path, classes: Sequence[str], seed: dict, refine: Sequence[dict], save_cam: bool = False
+        self,
+        out_dir: str | Path,
+        classes: Sequence[str],
+        fusion: Mapping[str, Any] | None,
+        unrefined: Mapping[str, Any],
+        refine: Sequence[Mapping[str, Any]],
+        save_cam: bool = False,
     ) -> None:
         self.out_dir, self.classes, self.save_cam = Path(out_dir), tuple(classes), save_cam
-        self.seed = TRANSFORMS.build(seed)
-        self.refine = [TRANSFORMS.build(step) for step in refine]
-        self.fusion = fusion_of(self.refine)
+        self.fusion = build_fusion(fusion, self.classes)
+        self.unrefined = build_step(unrefined, self.classes)
+        self.refine = build_refiners(refine, self.classes)
         self.palette = png_palette(len(self.classes))
 
     @property
@@ -56,50 +68,53 @@ class RefineWorker:
 
     def _finish(self, item: CamItem, img_path: str, mask_name: str) -> ManifestRecord:
         start = time.perf_counter()
-        results = {**item.info, 'img': item.img, 'layer_cams': item.layer_cams, 'gt_label': item.labels}
-        seed_results = self.seed(self.fusion(dict(results)))
-        results = {**results, 'cam': seed_results['cam'].copy()}
+        results = self.fusion(item.for_fusion())
+        del results['layer_cams']
+        counts = self._count_unrefined(item, results)
+        if self.save_cam:
+            cam_path = (self.out_dir / 'cams' / mask_name).with_suffix('.npz')
+            CamFile(results['cam'], item.raw_max, item.classes).save(cam_path)
         for step in self.refine:
             results = step(results)
         mask = results.get('pred_seg_map')
         if mask is None:
             raise ValueError('Expected a step among the refiners that makes a mask (ThresholdMask), but none did.')
+        del results
         refined = time.perf_counter()
-        counts = self._counts(item, {'seed': seed_results['pred_seg_map'], 'mask': mask})
+        if counts:
+            counts['mask'] = self._count(item, mask)
         path = self.out_dir / 'masks' / mask_name
         self._write_mask(path, mask)
-        if self.save_cam:
-            cam_path = (self.out_dir / 'cams' / mask_name).with_suffix('.npz')
-            CamFile(seed_results['cam'], item.raw_max, item.labels).save(cam_path)
-        names = (BACKGROUND, *self.classes)
-        shares = np.bincount(mask.ravel(), minlength=IGNORE_LABEL + 1) / mask.size
+        shares = value_counts(mask) / mask.size
         seconds = {**item.seconds, 'refine': refined - start, 'write': time.perf_counter() - refined}
+        names = [self.classes[index] for index in item.classes]
         return ManifestRecord(
             img_path,
             'ok',
             mask_path=f'masks/{mask_name}',
-            labels=[self.classes[label] for label in item.labels],
-            coverage={
-                **{name: float(shares[value]) for value, name in enumerate(names) if value},
-                'ignore': float(shares[IGNORE_LABEL]),
-            },
-            raw_max={self.classes[label]: float(item.raw_max[label]) for label in item.labels},
+            labels=names,
+            coverage={name: float(shares[index + 1]) for name, index in zip(names, item.classes)},
+            ignored=float(shares[IGNORE_LABEL]),
+            raw_max={name: float(value) for name, value in zip(names, item.raw_max)},
             checksum=file_sha256(path),
             seconds={key: round(value, 5) for key, value in seconds.items()},
             counts=counts,
         )
 
-    def _counts(self, item: CamItem, masks: dict[str, np.ndarray]) -> dict[str, list]:
-        """Pixel counts against ground truth; empty without it."""
-        truth = item.info.get('gt_seg_map')
-        path = item.info.get('seg_map_path')
-        if truth is None and path is None:
+    def _count_unrefined(self, item: CamItem, results: dict) -> dict[str, list[list[int]]]:
+        """Pixel counts of the unrefined mask; empty where there is no ground truth."""
+        if 'gt_seg_map' not in item.info and 'seg_map_path' not in item.info:
             return {}
+        return {'unrefined': self._count(item, self.unrefined(dict(results))['pred_seg_map'])}
+
+    def _count(self, item: CamItem, mask: np.ndarray) -> list[list[int]]:
+        """Pixel counts against ground truth."""
+        truth, path = item.info.get('gt_seg_map'), item.info.get('seg_map_path')
         truth = read_mask(path) if truth is None else truth
-        if truth.shape != item.img.shape[:2]:
-            raise ValueError(f'Expected a mask of {item.img.shape[:2]} (H, W) in {path}, but got {truth.shape}.')
+        if truth.shape != mask.shape:
+            raise ValueError(f'Expected a mask of {mask.shape} (H, W) in {path}, but got {truth.shape}.')
         try:
-            return {kind: count_pixels(mask, truth, len(self.classes)).tolist() for kind, mask in masks.items()}
+            return count_pixels(mask, truth, len(self.classes)).to_list()
         except ValueError as error:
             raise ValueError(f'{error} ({path or item.info["img_path"]})') from error
 

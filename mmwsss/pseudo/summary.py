@@ -1,14 +1,13 @@
-"""What is left of a run: one manifest, and what it adds up to."""
+"""The end of a run: one manifest out of several, and its summary."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mmwsss.evaluation.figures import all_foreground_counts, segmentation_figures
+from mmwsss.evaluation import PixelCounts, SegmentationFigures
 from mmwsss.structures import Manifest
 
 
@@ -45,29 +44,35 @@ def summarise(manifest: Manifest, classes: Sequence[str]) -> dict[str, Any]:
         classes: Names of the K classes.
 
     Returns:
-        dict: ``ok``, ``without_class``, ``seconds``; ``seed``, ``mask`` and, for one class, ``floor``.
+        dict: ``ok``, ``without_class``, ``empty`` (by class the number of images that should show it and whose mask has
+        no pixel of it), ``seconds``; ``unrefined``, ``mask`` and, for one class, ``floor``.
     """
     good = without_class = 0
     stages: dict[str, float] = {}
-    counts: dict[str, list[np.ndarray]] = {'seed': [], 'mask': []}
+    empty: Counter[str] = Counter()
+    figures = {kind: SegmentationFigures(classes) for kind in ('unrefined', 'mask', 'floor')}
     for record in manifest:
         if record.status != 'ok':
             continue
         good += 1
         without_class += not record.labels
+        empty.update(name for name in record.labels if not record.coverage[name])
         for stage, value in record.seconds.items():
             stages[stage] = stages.get(stage, 0.0) + value
-        for kind, values in record.counts.items():
-            counts[kind].append(np.array(values))
+        for kind, rows in record.counts.items():
+            counts = PixelCounts.from_list(rows)
+            figures[kind].update(counts)
+            if kind == 'mask' and len(classes) == 1:
+                figures['floor'].update(counts.all_foreground())
     result: dict[str, Any] = {
         'ok': good,
         'without_class': without_class,
+        'empty': {name: empty[name] for name in classes if empty[name]},
         'seconds': {stage: round(stages[stage], 2) for stage in sorted(stages)},
     }
-    for kind, tables in counts.items():
-        if tables:
-            result[kind] = segmentation_figures(tables, classes)
-            if len(classes) == 1:
-                floor = segmentation_figures([all_foreground_counts(table) for table in tables], classes)
-                result['floor'] = {key: floor[key] for key in ('iou_image', 'iou_dataset', 'miou')}
+    for kind, sums in figures.items():
+        if sums.num_images:
+            result[kind] = sums.compute()
+    if 'floor' in result:
+        result['floor'] = {key: result['floor'][key] for key in ('iou_image', 'iou_dataset', 'miou')}
     return result

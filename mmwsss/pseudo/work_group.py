@@ -18,7 +18,7 @@ _LONG = timedelta(days=30)
 class WorkGroup:
     """The processes of one launch, and the small leases that they take.
 
-    A lease is a window of consecutive images, given out by an atomic counter in PyTorch's own key-value store: a slow
+    A lease is a batch of consecutive images, given out by an atomic counter in PyTorch's own key-value store: a slow
     process takes fewer, and nobody waits. There is no process group and no collective call, so no process can hang
     because another has other work to do.
 

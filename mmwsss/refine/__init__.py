@@ -1,11 +1,12 @@
-"""Refiners: transforms over a dict with ``img``, ``cam`` and ``gt_label``, in any order a config gives them."""
+"""Fusion of maps, and refiners: transforms over a dict with ``img``, ``cam`` (n, H, W) and ``classes`` (n,)."""
 
 from mmwsss.refine.affinity_refine import AffinityRefine
 from mmwsss.refine.clip_refine import CLIPRefine
 from mmwsss.refine.crf_refine import CRFRefine
 from mmwsss.refine.dark_channel import DarkChannelRefine
-from mmwsss.refine.layer_fusion import LayerFusion, fusion_of
+from mmwsss.refine.layer_fusion import LayerFusion
 from mmwsss.refine.sam_refine import SAMRefine
+from mmwsss.refine.steps import build_fusion, build_refiners, build_step
 from mmwsss.refine.threshold_mask import ThresholdMask
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     'LayerFusion',
     'SAMRefine',
     'ThresholdMask',
-    'fusion_of',
+    'build_fusion',
+    'build_refiners',
+    'build_step',
 ]

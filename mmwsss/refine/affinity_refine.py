@@ -20,7 +20,7 @@ from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
 class AffinityRefine(BaseTransform):
     """Spread the maps by a random walk over the affinities of a trained AffinityNet (Ahn and Kwak, CVPR 2018).
 
-    Only the classes of the image's label take part. With a background channel ``(1 - max cam) ** k`` that walks along,
+    With a background channel ``(1 - max cam) ** k`` that walks along,
     the result is the share of each class; its exponent 1 leaves a map on which nothing spreads as it was. The paper's
     code walks without one (``bg_exponent=None``), and the result is then divided by its maximum.
 
@@ -29,12 +29,12 @@ class AffinityRefine(BaseTransform):
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
-    - cam: float32 (K, H, W) in [0, 1]
-    - gt_label: int64 (n,)
+    - cam: float32 (n, H, W) in [0, 1]
+    - classes: int64 (n,), the classes of the maps
 
     Modified Keys:
 
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
 
     Args:
         checkpoint: Of an AffinityNet, trained by ``configs/affinity``; it carries its config.
@@ -76,14 +76,14 @@ class AffinityRefine(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Refine."""
-        img, cam, labels = results['img'], results['cam'], np.asarray(results['gt_label'])
+        img, cam = results['img'], results['cam']
         if img.shape[:2] != cam.shape[1:]:
             raise ValueError(f'Expected img and cam of one size, but got {img.shape[:2]} and {cam.shape[1:]}.')
-        if not labels.size:
+        if not len(cam):
             return results
         feature = self._feature(img)
         grid = (feature.shape[2], feature.shape[1])  # OpenCV's order
-        scores = np.stack([cv2.resize(cam[label], grid, interpolation=cv2.INTER_AREA) for label in labels])
+        scores = np.stack([cv2.resize(of_class, grid, interpolation=cv2.INTER_AREA) for of_class in cam])
         if self.bg_exponent is not None:
             background = (1 - np.clip(scores.max(0, keepdims=True), 0, 1)) ** self.bg_exponent
             scores = np.concatenate([background, scores])
@@ -92,10 +92,10 @@ class AffinityRefine(BaseTransform):
             walked = (walked / np.maximum(walked.sum(0, keepdims=True), np.finfo(np.float32).tiny))[1:]
         else:
             walked = walked / np.maximum(walked.max((1, 2), keepdims=True), np.finfo(np.float32).tiny)
-        refined = np.zeros_like(cam)
-        for label, scores_of_class in zip(labels, walked):
+        refined = np.empty_like(cam)
+        for number, scores_of_class in enumerate(walked):
             large = cv2.resize(scores_of_class, img.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-            refined[label] = np.clip(large, 0, 1)
+            np.clip(large, 0, 1, out=refined[number])
         results['cam'] = refined
         return results
 

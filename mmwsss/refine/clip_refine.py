@@ -1,4 +1,4 @@
-"""What the words of a class say about every patch."""
+"""Similarity of a picture's patches to texts about a class, by CLIP."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class CLIPRefine(BaseTransform):
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
-    - cam: float32 (K, H, W) in [0, 1]
-    - gt_label: int64 (n,)
+    - cam: float32 (n, H, W) in [0, 1]
+    - classes: int64 (n,), the classes of the maps
 
     Modified Keys:
 
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
 
     Args:
         positive_prompts: For each class of the data set a list of texts for it.
@@ -105,15 +105,24 @@ class CLIPRefine(BaseTransform):
             classes = [self._encode(tokenizer, prompts).mean(0) for prompts in positive_prompts]
         self.positive = F.normalize(torch.stack(classes), dim=1)
 
+    def check_classes(self, classes: Sequence[str]) -> None:
+        """Raise ValueError unless there are prompts for each of the classes."""
+        if len(classes) != len(self.positive):
+            raise ValueError(
+                f'Expected positive_prompts for the {len(classes)} classes {list(classes)}, '
+                f'but got {len(self.positive)} lists.'
+            )
+
     def _encode(self, tokenizer: object, prompts: Sequence[str]) -> Tensor:
         return F.normalize(self.model.encode_text(tokenizer(list(prompts))), dim=1)
 
     @torch.no_grad()
-    def similarity(self, img: np.ndarray) -> np.ndarray:
-        """Scores of all classes on the grid of patches, float32 (K, h, w) in [0, 1].
+    def similarity(self, img: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Scores of some classes on the grid of patches, float32 (n, h, w) in [0, 1].
 
         Args:
             img: uint8 BGR (H, W, 3).
+            classes: int64 (n,).
         """
         height, width = self.size if isinstance(self.size, (tuple, list)) else (self.size, self.size)
         small = cv2.resize(img, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -121,26 +130,24 @@ class CLIPRefine(BaseTransform):
         _, tokens = self.model.visual(((inputs - self.mean) / self.std)[None])
         patches = tokens[0] if self.model.visual.proj is None else tokens[0] @ self.model.visual.proj
         scale = float(self.model.logit_scale.exp())
-        scores = patch_text_scores(F.normalize(patches, dim=1), self.positive, self.negative, scale)
+        scores = patch_text_scores(F.normalize(patches, dim=1), self.positive[classes], self.negative, scale)
         rows, columns = self.model.visual.grid_size
         return scores.view(-1, rows, columns).numpy()
 
     def transform(self, results: dict) -> dict:
         """Refine."""
-        img, cam, labels = results['img'], results['cam'], np.asarray(results['gt_label'])
-        if len(cam) != len(self.positive):
-            raise ValueError(f'Expected prompts for {len(cam)} classes, but got {len(self.positive)}.')
-        if not labels.size:
+        img, cam, classes = results['img'], results['cam'], np.asarray(results['classes'])
+        if not len(cam):
             return results
-        similarity = self.similarity(img)
-        refined = np.zeros_like(cam)
-        for label in labels:
-            score = similarity[label]
+        if classes.max() >= len(self.positive):
+            raise ValueError(f'Expected prompts for {classes.max() + 1} classes, but got {len(self.positive)}.')
+        refined = np.empty_like(cam)
+        for number, score in enumerate(self.similarity(img, classes)):
             score = (score - score.min()) / max(float(np.ptp(score)), 1e-7)
             score = cv2.resize(score, img.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-            fused = cam[label] * score if self.fuse == 'product' else (cam[label] + score) / 2
+            fused = cam[number] * score if self.fuse == 'product' else (cam[number] + score) / 2
             peak = float(fused.max())
-            refined[label] = fused * (float(cam[label].max()) / peak if peak > 0 else 0)
+            refined[number] = fused * (float(cam[number].max()) / peak if peak > 0 else 0)
         results['cam'] = refined
         return results
 

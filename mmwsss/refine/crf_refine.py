@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,18 +78,18 @@ def matching_exponent(threshold: float, mask_threshold: float) -> float:
 class CRFRefine(BaseTransform):
     """Replace the maps by the posteriors of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
 
-    Only the classes of the image's label take part; without any the maps stay as they are. Colours of the picture and
+    Without any class there is nothing to refine. Colours of the picture and
     positions in pixels enter the kernels, so results depend on the picture's size.
 
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
-    - cam: float32 (K, H, W) in [0, 1]
-    - gt_label: int64 (n,)
+    - cam: float32 (n, H, W) in [0, 1]
+    - classes: int64 (n,), the classes of the maps
 
     Modified Keys:
 
-    - cam: float32 (K, H, W), posterior probabilities
+    - cam: float32 (n, H, W), posterior probabilities
 
     Args:
         preset: ``'paper'``, ``'supervised'`` or ``'voc'``; the other arguments change single values of it.
@@ -98,11 +99,11 @@ class CRFRefine(BaseTransform):
         bilateral: ``sxy``, ``srgb`` and ``compat`` of the appearance kernel.
         max_side: Run on a picture shrunk to this longer side and resize the posteriors back; None keeps the size.
         backend: ``'pydensecrf'``, ``'torch'`` (the same algorithm on PyTorch's tensors), or ``'auto'``: ``'torch'``
-            where there is a GPU, else pydensecrf, which is the faster of the two on a CPU.
+            where there is a GPU or no pydensecrf (with a warning), else pydensecrf, the faster of the two on a CPU.
 
     Raises:
-        ImportError: If pydensecrf is needed and missing, with the install line.
-        ValueError: If the preset or the backend is unknown or picture and maps differ in size.
+        ImportError: If pydensecrf is asked for and missing, with the install line.
+        ValueError: If the preset or the backend is unknown.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class CRFRefine(BaseTransform):
             )
         self.max_side = max_side
         on_gpu = torch.cuda.is_available()
-        self.backend = ('torch' if on_gpu else 'pydensecrf') if backend == 'auto' else backend
         self.device = 'cuda' if on_gpu else 'cpu'
+        self.backend = ('torch' if on_gpu else _installed_backend()) if backend == 'auto' else backend
         if self.backend == 'pydensecrf':
             require('pydensecrf.densecrf', type(self).__name__)
 
@@ -142,13 +143,13 @@ class CRFRefine(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Refine."""
-        img, cam, labels = results['img'], results['cam'], np.asarray(results['gt_label'])
+        img, cam = results['img'], results['cam']
         if img.shape[:2] != cam.shape[1:]:
             raise ValueError(f'Expected img and cam of one size, but got {img.shape[:2]} and {cam.shape[1:]}.')
-        if not labels.size:
+        if not len(cam):
             return results
         height, width = img.shape[:2]
-        probabilities = cam_to_probabilities(cam[labels], self.bg_exponent)
+        probabilities = cam_to_probabilities(cam, self.bg_exponent)
         shrink = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
         if shrink < 1:
             size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
@@ -157,9 +158,7 @@ class CRFRefine(BaseTransform):
         posterior = self.posterior(np.ascontiguousarray(img[..., ::-1]), probabilities)
         if shrink < 1:
             posterior = _resize(posterior, (width, height), cv2.INTER_LINEAR)
-        refined = np.zeros_like(cam)
-        refined[labels] = posterior[1:]
-        results['cam'] = refined
+        results['cam'] = posterior[1:]
         return results
 
     def posterior(self, img: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -171,7 +170,12 @@ class CRFRefine(BaseTransform):
 
         Returns:
             np.ndarray: float32 (n, H, W).
+
+        Raises:
+            ValueError: If the picture is of another type: its grey levels are the kernel's unit.
         """
+        if img.dtype != np.uint8:
+            raise ValueError(f'Expected a uint8 picture (H, W, 3) in [0, 255], but got {img.dtype}.')
         if self.backend == 'torch':
             return dense_crf(img, probabilities, self.num_iters, self.gaussian, self.bilateral, self.device)
         densecrf = require('pydensecrf.densecrf', type(self).__name__)
@@ -189,6 +193,15 @@ class CRFRefine(BaseTransform):
             f'gaussian={self.gaussian}, bilateral={self.bilateral}, max_side={self.max_side}, '
             f'backend={self.backend!r})'
         )
+
+
+def _installed_backend() -> str:
+    try:
+        require('pydensecrf.densecrf', 'CRFRefine')
+    except ImportError as error:
+        warnings.warn(f'The CRF runs on PyTorch, which is slower on a CPU: {error}', stacklevel=3)
+        return 'torch'
+    return 'pydensecrf'
 
 
 def _resize(maps: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:

@@ -54,11 +54,11 @@ class DarkChannelRefine(BaseTransform):
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
 
     Modified Keys:
 
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
 
     Args:
         weight: w in [0, 1].
@@ -82,7 +82,7 @@ class DarkChannelRefine(BaseTransform):
         if results['cam'].shape[1:] != dark.shape:
             raise ValueError(f'Expected img and cam of one size, but got {dark.shape} and {results["cam"].shape[1:]}.')
         dark = dark / max(float(dark.max()), 1e-7)
-        results['cam'] = results['cam'] * (1 - self.weight + self.weight * dark)
+        results['cam'] = results['cam'] * (1 - self.weight + self.weight * dark)  # one factor for all classes
         return results
 
     def __repr__(self) -> str:

@@ -1,33 +1,32 @@
-"""One map out of the maps of several layers."""
+"""One map of each class out of the maps of several layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
 
+from mmwsss.cam.functional import resize_cam
 from mmwsss.registry import TRANSFORMS
-
-
-def fusion_of(steps: Iterable[BaseTransform]) -> LayerFusion:
-    """The fusion that a list of refiners begins with, or the default one: seeds are cut from its maps."""
-    return next((step for step in steps if isinstance(step, LayerFusion)), LayerFusion())
 
 
 @TRANSFORMS.register_module()
 class LayerFusion(BaseTransform):
-    """Fuse the maps of several layers and normalise the result by its maximum.
+    """Fuse the maps of several layers at the network's size, resize the result once, and normalise it by its maximum.
 
-    Source: arXiv 2507.21959, Table 4.5; the paper averages.
+    Stands in a pseudo config's ``fusion``, before the refiners. Source: arXiv 2507.21959, Table 4.5; the paper
+    averages.
 
     Required Keys:
 
-    - layer_cams: float32 (L, K, H, W) in [0, 1]
+    - layer_cams: float32 (L, n, h, w) in [0, 1], of the image's n classes
+    - img: (H, W, 3), whose size the result gets
 
     Added Keys:
 
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
 
     Args:
         reduce: ``'mean'`` or ``'max'``.
@@ -47,18 +46,28 @@ class LayerFusion(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Fuse."""
-        layer_cams = results['layer_cams']
+        height, width = results['img'].shape[:2]
+        fused = self._fuse(results['layer_cams'])
+        if not len(fused):
+            results['cam'] = np.zeros((0, height, width), np.float32)
+            return results
+        if fused.shape[1:] == (height, width):
+            cam = fused
+        else:
+            cam = resize_cam(torch.from_numpy(fused)[None], (height, width))[0].numpy()
+        if self.normalize:  # after the resize, which lowers a maximum
+            peak = cam.max((1, 2), keepdims=True)
+            cam /= np.where(peak > 0, peak, np.float32(1))
+        results['cam'] = cam
+        return results
+
+    def _fuse(self, layer_cams: np.ndarray) -> np.ndarray:
+        """float32 (n, h, w)."""
         if self.weights is not None and len(self.weights) != len(layer_cams):
             raise ValueError(f'Expected {len(layer_cams)} weights, one a layer, but got {len(self.weights)}.')
-        if self.reduce == 'max':
-            cam = layer_cams.max(0)
-        else:
-            cam = np.average(layer_cams, axis=0, weights=self.weights)
-        if self.normalize:
-            peak = cam.max((1, 2), keepdims=True)
-            cam = cam / np.where(peak > 0, peak, 1)
-        results['cam'] = cam.astype(np.float32)
-        return results
+        if self.reduce == 'max' or not layer_cams.shape[1]:  # NumPy has no average of nothing
+            return layer_cams.max(0)
+        return np.average(layer_cams, axis=0, weights=self.weights).astype(np.float32, copy=False)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(reduce={self.reduce!r}, weights={self.weights}, normalize={self.normalize})'

@@ -1,4 +1,4 @@
-"""Masks that know edges, chosen by maps that know classes."""
+"""segment-anything's masks, chosen or prompted by class activation maps."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _MOST_PROMPTS = 16
 
 
 def vote(
-    seed: np.ndarray, masks: Sequence[dict], strategy: str = 'copy', min_iou: float = 0.3, max_area: float = 0.5
+    unrefined: np.ndarray, masks: Sequence[dict], strategy: str = 'copy', min_iou: float = 0.3, max_area: float = 0.5
 ) -> np.ndarray:
-    """Combine a seed with the automatic masks that agree with it.
+    """Combine the mask of an unrefined map with the automatic masks that agree with it.
 
-    A mask is kept if it covers at most ``max_area`` of the picture and its IoU with the **whole** seed is at least
-    ``min_iou``. ``'copy'`` is the union of the kept masks, ``'and'`` and ``'or'`` combine that with the seed; with none
-    kept the seed is returned. Source: arXiv 2507.21959, section 3.5 and Table 4.11.
+    An automatic mask is kept if it covers at most ``max_area`` of the picture and its IoU with the **whole** unrefined
+    mask is at least ``min_iou``. ``'copy'`` is the union of the kept masks, ``'and'`` and ``'or'`` combine that with
+    the unrefined mask; with none kept the unrefined mask is returned. Source: arXiv 2507.21959, section 3.5 and Table
+    4.11.
 
     Args:
-        seed: bool (H, W).
+        unrefined: bool (H, W).
         masks: Run-length codes of pycocotools.
         strategy: ``'copy'``, ``'and'`` or ``'or'``.
         min_iou: In [0, 1].
@@ -36,31 +37,31 @@ def vote(
     Returns:
         np.ndarray: bool (H, W).
     """
-    if not masks or not seed.any():
-        return seed
+    if not masks or not unrefined.any():
+        return unrefined
     coder = require('pycocotools.mask', 'SAMRefine')
-    code = coder.encode(np.asfortranarray(seed.astype(np.uint8)))
-    small = coder.area(list(masks)) <= max_area * seed.size
+    code = coder.encode(np.asfortranarray(unrefined.astype(np.uint8)))
+    small = coder.area(list(masks)) <= max_area * unrefined.size
     agreeing = coder.iou(list(masks), [code], [0])[:, 0] >= min_iou
     kept = [mask for mask, good in zip(masks, small & agreeing) if good]
     if not kept:
-        return seed
+        return unrefined
     union = coder.decode(coder.merge(kept)).astype(bool)
-    return {'copy': union, 'and': union & seed, 'or': union | seed}[strategy]
+    return {'copy': union, 'and': union & unrefined, 'or': union | unrefined}[strategy]
 
 
-def prompts_of(seed: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Boxes XYXY and the points (x, y) of the highest score of a seed's largest connected parts.
+def prompts_of(unrefined: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Boxes XYXY and the points (x, y) of the highest score of the largest connected components of a mask.
 
     Args:
-        seed: bool (H, W).
+        unrefined: bool (H, W).
         cam: float (H, W).
     """
-    parts, number = ndimage.label(seed)
-    sizes = np.bincount(parts.ravel(), minlength=number + 1)[1:]
+    components, number = ndimage.label(unrefined)
+    sizes = np.bincount(components.ravel(), minlength=number + 1)[1:]
     boxes, points = [], []
-    for part in np.argsort(-sizes)[:_MOST_PROMPTS] + 1:
-        ys, xs = np.nonzero(parts == part)
+    for component in np.argsort(-sizes)[:_MOST_PROMPTS] + 1:
+        ys, xs = np.nonzero(components == component)
         best = int(cam[ys, xs].argmax())
         boxes.append(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]))
         points.append(np.array([xs[best], ys[best]]))
@@ -71,18 +72,18 @@ def prompts_of(seed: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray], lis
 class SAMRefine(BaseTransform):
     """Replace the maps by masks of segment-anything (Kirillov et al., ICCV 2023) that agree with them.
 
-    Only the classes of the image's label take part. Inside a class's mask the new score is 1, less at most a thousandth
+    Inside a class's mask the new score is 1, less at most a thousandth
     where its map is low, so that pixels of two masks go to the class with the higher map; outside it is 0.
 
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
-    - cam: float32 (K, H, W) in [0, 1]
-    - gt_label: int64 (n,)
+    - cam: float32 (n, H, W) in [0, 1]
+    - classes: int64 (n,), the classes of the maps
 
     Modified Keys:
 
-    - cam: float32 (K, H, W)
+    - cam: float32 (n, H, W)
 
     Args:
         checkpoint: Weights of SAM.
@@ -90,10 +91,10 @@ class SAMRefine(BaseTransform):
         cache_dir: Where automatic masks are kept.
         points_per_side: See :class:`~mmwsss.refine.sam_masks.SamMasks` (the paper: 16 or 32).
         strategy: See :func:`vote` (the paper: ``'copy'``).
-        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the seed.
+        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the unrefined mask.
         min_iou: See :func:`vote`; not used with prompts.
         max_area: See :func:`vote`; not used with prompts.
-        seed_threshold: Cut of the maps that makes the seed.
+        cam_threshold: Cut of the maps that makes the unrefined mask.
         generator: See :class:`~mmwsss.refine.sam_masks.SamMasks`.
 
     Raises:
@@ -112,44 +113,44 @@ class SAMRefine(BaseTransform):
         mode: str = 'automatic',
         min_iou: float = 0.3,
         max_area: float = 0.5,
-        seed_threshold: float = 0.3,
+        cam_threshold: float = 0.3,
         generator: Mapping[str, Any] | None = None,
     ) -> None:
         if strategy not in ('copy', 'and', 'or'):
             raise ValueError(f"Expected strategy 'copy', 'and' or 'or', but got {strategy!r}.")
         if mode not in ('automatic', 'prompt'):
             raise ValueError(f"Expected mode 'automatic' or 'prompt', but got {mode!r}.")
-        for name, value in (('min_iou', min_iou), ('max_area', max_area), ('seed_threshold', seed_threshold)):
+        for name, value in (('min_iou', min_iou), ('max_area', max_area), ('cam_threshold', cam_threshold)):
             if not 0 <= value <= 1:
                 raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
         self.strategy, self.mode = strategy, mode
-        self.min_iou, self.max_area, self.seed_threshold = min_iou, max_area, seed_threshold
+        self.min_iou, self.max_area, self.cam_threshold = min_iou, max_area, cam_threshold
         self.masks = SamMasks(arch, checkpoint, cache_dir, points_per_side, generator)
 
     def transform(self, results: dict) -> dict:
         """Refine."""
-        cam, labels = results['cam'], np.asarray(results['gt_label'])
+        cam = results['cam']
         if results['img'].shape[:2] != cam.shape[1:]:
             raise ValueError(
                 f'Expected img and cam of one size, but got {results["img"].shape[:2]} and {cam.shape[1:]}.'
             )
-        refined = np.zeros_like(cam)
-        for label in labels:
-            mask = self._mask(results['img'], cam[label])
-            refined[label] = mask * (0.999 + 0.001 * np.clip(cam[label], 0, 1))
+        refined = np.empty_like(cam)
+        for number, of_class in enumerate(cam):
+            mask = self._mask(results['img'], of_class)
+            refined[number] = mask * (0.999 + 0.001 * np.clip(of_class, 0, 1))
         results['cam'] = refined
         return results
 
     def _mask(self, img: np.ndarray, cam: np.ndarray) -> np.ndarray:
-        seed = cam > self.seed_threshold
-        if not seed.any():
-            return seed
+        unrefined = cam > self.cam_threshold
+        if not unrefined.any():
+            return unrefined
         if self.mode == 'automatic':
-            return vote(seed, self.masks(img), self.strategy, self.min_iou, self.max_area)
-        union = self.masks.prompted(img, *prompts_of(seed, cam)).any(0)
+            return vote(unrefined, self.masks(img), self.strategy, self.min_iou, self.max_area)
+        union = self.masks.prompted(img, *prompts_of(unrefined, cam)).any(0)
         if not union.any():
-            return seed
-        return {'copy': union, 'and': union & seed, 'or': union | seed}[self.strategy]
+            return unrefined
+        return {'copy': union, 'and': union & unrefined, 'or': union | unrefined}[self.strategy]
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(mode={self.mode!r}, strategy={self.strategy!r}, min_iou={self.min_iou})'

@@ -7,24 +7,47 @@ from mmcv.transforms import BaseTransform
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.strips import row_strips
 
 
-def scores_to_mask(cam: np.ndarray, threshold: float, ignore_band: tuple[float, float] | None = None) -> np.ndarray:
+def scores_to_mask(
+    cam: np.ndarray,
+    classes: np.ndarray,
+    threshold: float = 0.3,
+    ignore_band: tuple[float, float] | None = None,
+    bg_exponent: float | None = None,
+) -> np.ndarray:
     """Label every pixel with its best class, or with background where that class's score is too low.
 
+    Works in strips of rows: beside the maps and the mask it needs no memory to speak of.
+
     Args:
-        cam: float (K, H, W) in [0, 1]; zero for classes that the image does not have.
+        cam: float (n, H, W) in [0, 1].
+        classes: int64 (n,), ascending indices of the classes of the maps.
         threshold: A pixel is background unless its best score is above it (paper: 0.3).
         ignore_band: (low, high): pixels whose best score is in it get the ignore label; it takes the threshold's place.
+        bg_exponent: k: a pixel is background unless its best score is above ``(1 - best) ** k``; takes its place too.
 
     Returns:
         np.ndarray: uint8 (H, W), 0 background, k + 1 class k.
+
+    Raises:
+        ValueError: If maps and classes differ in number.
     """
-    best = cam.max(0)
+    classes = np.asarray(classes)
+    if cam.ndim != 3 or classes.shape != cam.shape[:1]:
+        raise ValueError(f'Expected maps (n, H, W) and n classes, but got {cam.shape} and {classes.shape}.')
+    mask = np.zeros(cam.shape[1:], np.uint8)
+    if not len(classes):
+        return mask
+    values = (classes + 1).astype(np.uint8)
     low, high = ignore_band or (threshold, threshold)
-    mask = np.where(best > high, cam.argmax(0) + 1, 0).astype(np.uint8)
-    if ignore_band is not None:
-        mask[(best > low) & (best <= high)] = IGNORE_LABEL
+    for rows in row_strips(*mask.shape):
+        best = cam[:, rows].max(0)
+        least = high if bg_exponent is None else (1 - np.clip(best, 0, 1)) ** bg_exponent
+        mask[rows] = values[cam[:, rows].argmax(0)] * (best > least)
+        if ignore_band is not None:
+            mask[rows][(best > low) & (best <= high)] = IGNORE_LABEL
     return mask
 
 
@@ -34,7 +57,8 @@ class ThresholdMask(BaseTransform):
 
     Required Keys:
 
-    - cam: float32 (K, H, W) in [0, 1]
+    - cam: float32 (n, H, W) in [0, 1]
+    - classes: int64 (n,), the classes of the maps
 
     Added Keys:
 
@@ -68,13 +92,9 @@ class ThresholdMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Cut."""
-        cam = results['cam']
-        if self.bg_exponent is None:
-            results['pred_seg_map'] = scores_to_mask(cam, self.threshold, self.ignore_band)
-        else:
-            best = cam.max(0)
-            background = (1 - np.clip(best, 0, 1)) ** self.bg_exponent
-            results['pred_seg_map'] = np.where(best > background, cam.argmax(0) + 1, 0).astype(np.uint8)
+        results['pred_seg_map'] = scores_to_mask(
+            results['cam'], results['classes'], self.threshold, self.ignore_band, self.bg_exponent
+        )
         return results
 
     def __repr__(self) -> str:

@@ -16,20 +16,23 @@ class CamFile:
     """Class activation maps of the classes of one image.
 
     Attributes:
-        cam: float32 (K, h, w) in [0, 1]; classes outside ``labels`` are all zero.
-        raw_max: float32 (K,), the maximum of each map before normalisation.
-        labels: int64 (n,), the classes whose maps were computed.
+        cam: float32 (n, H, W) in [0, 1], fused and unrefined, at the picture's size.
+        raw_max: float32 (n,), the maximum of each map before normalisation.
+        classes: int64 (n,), ascending indices of the classes of the maps.
     """
 
     cam: np.ndarray
     raw_max: np.ndarray
-    labels: np.ndarray
+    classes: np.ndarray
 
     def save(self, path: str | Path) -> None:
         """Write a compressed ``.npz`` atomically; maps are kept as float16 (their step is below 0.0005)."""
         with atomic_write(path, 'wb') as handle:
             np.savez_compressed(
-                handle, cam=self.cam.astype(np.float16), raw_max=self.raw_max, labels=np.asarray(self.labels, np.int64)
+                handle,
+                cam=self.cam.astype(np.float16),
+                raw_max=self.raw_max,
+                classes=np.asarray(self.classes, np.int64),
             )
 
     @classmethod
@@ -37,10 +40,10 @@ class CamFile:
         """Read a file that :meth:`save` wrote.
 
         Raises:
-            ValueError: If the file is no such file; names it.
+            ValueError: If the file is no such file, or of an older version, whose maps were of all classes; names it.
         """
         try:
             with np.load(path, allow_pickle=False) as data:
-                return cls(data['cam'].astype(np.float32), data['raw_max'], data['labels'])
+                return cls(data['cam'].astype(np.float32), data['raw_max'], data['classes'])
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f'Expected a CAM file with cam, raw_max and labels in {path}, but {error}') from error
+            raise ValueError(f'Expected a CAM file with cam, raw_max and classes in {path}, but {error}') from error

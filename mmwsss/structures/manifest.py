@@ -22,12 +22,15 @@ class ManifestRecord:
         status: ``'ok'`` or ``'failed'``.
         mask_path: Path of the mask below the output folder, None where it failed.
         reason: Why it failed.
-        labels: Names of the classes whose maps were used.
-        coverage: Share of the pixels of each class in the mask, in [0, 1].
+        labels: Names of the classes whose maps were used: given or predicted ones (see ``label_source`` in
+            ``summary.json``).
+        coverage: Share of the pixels of each class in the mask, in [0, 1], of the classes of ``labels``.
+        ignored: Share of the pixels with the ignore label in the mask, in [0, 1].
         raw_max: Maximum of each class's map before normalisation.
         checksum: SHA-256 of the mask file.
         seconds: Seconds by stage.
-        counts: Pixel counts against ground truth by kind of mask (``seed``, ``mask``), where there is ground truth.
+        counts: Pixel counts by kind of mask (``unrefined``, ``mask``), where there is ground truth: rows [value,
+            intersection, predicted, true] of the classes that occur.
     """
 
     img_path: str
@@ -36,6 +39,7 @@ class ManifestRecord:
     reason: str | None = None
     labels: list[str] = field(default_factory=list)
     coverage: dict[str, float] = field(default_factory=dict)
+    ignored: float = 0.0
     raw_max: dict[str, float] = field(default_factory=dict)
     checksum: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -98,7 +102,7 @@ class Manifest:
     def append(self, record: ManifestRecord) -> None:
         """Add one line and see it to the disk; a torn line before it is ended first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(record), ensure_ascii=True) + '\n'
+        line = _to_json(record)
         with open(self.path, 'ab+') as handle:
             if handle.tell():
                 handle.seek(-1, os.SEEK_END)
@@ -117,7 +121,11 @@ class Manifest:
         """Replace the file atomically, in the order given."""
         with atomic_write(self.path) as handle:
             for record in records:
-                handle.write(json.dumps(asdict(record), ensure_ascii=True) + '\n')
+                handle.write(_to_json(record))
+
+
+def _to_json(record: ManifestRecord) -> str:
+    return json.dumps(asdict(record), ensure_ascii=True, allow_nan=False) + '\n'  # NaN is no JSON
 
 
 def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:

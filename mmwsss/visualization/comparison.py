@@ -25,8 +25,8 @@ def rows_of(stages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     for name, stage in stages.items():
         if name == 'pseudo':
             for split, figures in (('training', stage), ('test', stage.get('test') or {})):
-                if figures.get('seed'):
-                    yield f'seed ({split} images)', figures['seed']
+                if figures.get('unrefined'):
+                    yield f'unrefined mask ({split} images)', figures['unrefined']
                     yield f'refined mask ({split} images)', figures
                 if figures.get('floor'):
                     yield f'floor: all foreground ({split} images)', figures['floor']

@@ -41,7 +41,7 @@ class GalleryRow:
         group: ``'worst'``, ``'best'`` or ``'sample'``.
         img: uint8 RGB (H, W, 3).
         cam: float (H, W) in [0, 1].
-        seed: uint8 (H, W), the thresholded map.
+        unrefined: uint8 (H, W), the thresholded map.
         refined: uint8 (H, W), the pseudo mask.
         prediction: uint8 (H, W), of the segmentor, or None.
         truth: uint8 (H, W), or None.
@@ -53,7 +53,7 @@ class GalleryRow:
     group: str
     img: np.ndarray
     cam: np.ndarray
-    seed: np.ndarray
+    unrefined: np.ndarray
     refined: np.ndarray
     prediction: np.ndarray | None
     truth: np.ndarray | None
@@ -71,7 +71,7 @@ def _data_url(picture: np.ndarray) -> str:
 
 def _tiles(row: GalleryRow) -> dict[str, str | None]:
     masks = {
-        'seed': row.seed,
+        'unrefined mask': row.unrefined,
         'refined mask': row.refined,
         'segmentor': row.prediction,
         'ground truth': row.truth,
@@ -127,8 +127,8 @@ def _rows(stages: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             continue
         if name == 'pseudo':
             for split, figures in (('training', stage), ('test', stage.get('test') or {})):
-                if figures.get('seed'):
-                    rows.append((f'seed ({split} images)', '', figures['seed']))
+                if figures.get('unrefined'):
+                    rows.append((f'unrefined mask ({split} images)', '', figures['unrefined']))
                     rows.append((f'refined mask ({split} images)', '', figures))
             continue
         rows.append((name, stage.get('threshold_source', ''), stage))

@@ -42,22 +42,25 @@ class LoadSegMap(BaseTransform):
         return f'{type(self).__name__}()'
 
 
-def sure_labels(cam: np.ndarray, fg_threshold: float, bg_threshold: float) -> np.ndarray:
+def sure_labels(cam: np.ndarray, classes: np.ndarray, fg_threshold: float, bg_threshold: float) -> np.ndarray:
     """Labels where maps are sure, the ignore label where they are not.
 
     Args:
-        cam: float (K, H, W) in [0, 1].
+        cam: float (n, H, W) in [0, 1].
+        classes: int64 (n,), the classes of the maps.
         fg_threshold: From here on a pixel has its best class.
         bg_threshold: Below this it is background.
 
     Returns:
         np.ndarray: uint8 (H, W), 0 background, k + 1 class k.
     """
+    if not len(classes):
+        return np.zeros(cam.shape[1:], np.uint8)
     best = cam.max(0)
     labels = np.full(best.shape, IGNORE_LABEL, np.uint8)
     labels[best < bg_threshold] = 0
     sure = best >= fg_threshold
-    labels[sure] = cam.argmax(0)[sure] + 1
+    labels[sure] = np.asarray(classes)[cam.argmax(0)[sure]] + 1
     return labels
 
 
@@ -90,8 +93,8 @@ class LoadCamLabels(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Load."""
-        cam = CamFile.load(results['cam_path']).cam
-        results['gt_seg_map'] = sure_labels(cam, self.fg_threshold, self.bg_threshold)
+        kept = CamFile.load(results['cam_path'])
+        results['gt_seg_map'] = sure_labels(kept.cam, kept.classes, self.fg_threshold, self.bg_threshold)
         results.setdefault('seg_fields', []).append('gt_seg_map')
         return results
 

@@ -13,7 +13,7 @@ from mmwsss.structures import Manifest, ManifestRecord
 from mmwsss.utils.files import file_sha256
 
 
-class Windows:
+class BatchPlan:
     """The batches that this process leases and that have something to make.
 
     Args:
@@ -23,7 +23,7 @@ class Windows:
         img_paths: The images.
         names: Their masks' names, None for an image outside ``root``.
         root: The image folder.
-        batch_size: Images a window.
+        batch_size: Images a batch.
         follow_links: Also give out images that are links to somewhere outside ``root``.
 
     Attributes:
