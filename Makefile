@@ -12,12 +12,13 @@ export MPLBACKEND := Agg
 .PHONY: demo test lint soak bench wheel clean
 
 $(VENV)/.installed: requirements/runtime.txt requirements/openmmlab.txt requirements/crf.txt requirements/sam.txt \
-		requirements/clip.txt requirements/tests.txt requirements/constraints.txt setup.py
+		requirements/clip.txt requirements/pretrained.txt requirements/tests.txt requirements/constraints.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q torch -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q torchvision -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q -r requirements/openmmlab.txt -r requirements/runtime.txt -r requirements/crf.txt \
-		-r requirements/sam.txt -r requirements/clip.txt -r requirements/tests.txt -c requirements/constraints.txt
+		-r requirements/sam.txt -r requirements/clip.txt -r requirements/pretrained.txt -r requirements/tests.txt \
+		-c requirements/constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -e .
 	touch $@
 

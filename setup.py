@@ -53,6 +53,7 @@ setup(
         'crf': requirements('crf'),
         'sam': requirements('sam'),
         'clip': requirements('clip'),
+        'pretrained': requirements('pretrained'),
         'tests': requirements('tests'),
     },
     entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main']},

@@ -11,6 +11,7 @@ import torch.nn as nn
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
 
+from mmwsss.models.backbones import TimmFeatures
 from mmwsss.models.backbones.attention import transformer_blocks
 
 
@@ -21,7 +22,7 @@ def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Modu
         model: A classifier with a ``backbone``.
         layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
             ``blocks[-1].norm1``), for a Conformer the same of its transformer branch, for a ResNet its residual blocks
-            (``layer4[-1]``). A string names any submodule of the model.
+            (``layer4[-1]``), for a network of timm its stages. A string names any submodule of the model.
 
     Raises:
         ValueError: If a layer does not exist, or the backbone's blocks are not known; says which there are.
@@ -30,6 +31,8 @@ def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Modu
     blocks = [block.ln1 for block in transformer_blocks(backbone)]
     if isinstance(backbone, ResNet):
         blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
+    if isinstance(backbone, TimmFeatures):
+        blocks = backbone.stages
     found = []
     for layer in layers:
         if isinstance(layer, str):

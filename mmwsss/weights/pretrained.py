@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
+from mmwsss.weights.packages import PACKAGE_SCHEME, find_package
 
 WEIGHTS_ROOT = 'weights'
 """Folder, below the working directory, where files that were fetched by hand are looked for by their name."""
@@ -75,6 +76,9 @@ def resolve_pretrained(model: Any, needed_by: str, root: str | Path = WEIGHTS_RO
 
 
 def _resolve(checkpoint: str, needed_by: str, root: Path) -> str:
+    if checkpoint.startswith(PACKAGE_SCHEME):
+        find_package(checkpoint, needed_by)
+        return checkpoint
     if '://' not in checkpoint:
         path = require_weights(checkpoint, needed_by)
         check_checkpoint(path)

@@ -45,6 +45,8 @@ class TokenMapVisionTransformer(VisionTransformer):
     Args:
         load_interpolate_mode: How position embeddings are resized when weights are loaded; by default as in every
             forward pass (``interpolate_mode``). The paper's code has bilinear here and bicubic there.
+        stem: Config of a module in the place of the patch projection, such as
+            :class:`~mmwsss.models.backbones.FeatureStem`; it is given ``out_channels`` and ``patch_size``.
         **kwargs: Of :class:`mmpretrain.models.VisionTransformer`, except ``out_type`` and ``with_cls_token``.
 
     Shape:
@@ -52,8 +54,17 @@ class TokenMapVisionTransformer(VisionTransformer):
         - output: a tuple with, for each of ``out_indices``, the list of patch map (B, D, h, w) and class token (B, D)
     """
 
-    def __init__(self, load_interpolate_mode: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, load_interpolate_mode: str | None = None, stem: dict | None = None, **kwargs: Any) -> None:
         super().__init__(out_type='raw', **kwargs)
+        if stem is not None:
+            patch_size = self.patch_embed.projection.stride[0]
+            self.patch_embed.projection = MODELS.build(
+                {
+                    **stem,
+                    'out_channels': self.embed_dims,
+                    'patch_size': patch_size,
+                }
+            )
         self.load_interpolate_mode = load_interpolate_mode or self.interpolate_mode
 
     def _prepare_pos_embed(self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any) -> None:
