@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmwsss.apis.gallery import make_gallery
 from mmwsss.apis.pseudo_masks import versions
 from mmwsss.apis.stages import Stages
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
+from mmwsss.config.loading import data_options
 from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
 from mmwsss.utils.files import content_hash, read_json, write_json
 from mmwsss.visualization import write_report
@@ -146,9 +147,11 @@ class Pipeline:
         return {name: result['curve'] for name, result in self.results.items() if 'curve' in result}
 
 
-def load_pipeline(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+def load_pipeline(path: str | Path, options: Any = None, *, data: Any = None, scale: Any = None) -> Config:
     """Read a pipeline config; generated scenes get their data variables."""
-    cfg = load_config(path, options)
+    cfg = load_config(path, options, scale=scale)
+    if data is not None:
+        cfg.data = {**(cfg.get('data') or {}), **data_options(data)}
     if cfg.get('scenes'):  # they are the data
         variables = SHAPES_VARIABLES if cfg.scenes.get('kind') == 'shapes' else SCENE_VARIABLES
         cfg.data = {**variables, 'dataset_root': str(Path(cfg.work_dir) / 'scenes'), **(cfg.get('data') or {})}
