@@ -15,6 +15,9 @@ LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 TRACEBACK_VARIABLE = 'MMWSSS_TRACEBACK'
 """Environment variable with which a user's error shows its whole traceback too."""
 
+called_as: str | None = None
+"""The command that runs a tool, ``mmwsss train``; None where Python was given the tool's file."""
+
 
 def tool_parser(doc: str | None, example: str) -> argparse.ArgumentParser:
     """A parser whose help has an example and says how to see a full traceback.
@@ -23,8 +26,7 @@ def tool_parser(doc: str | None, example: str) -> argparse.ArgumentParser:
         doc: The tool's docstring.
         example: Arguments of a call that works.
     """
-    called = sys.argv[0]
-    prog = called if called.startswith('mmwsss ') else f'python {called}'
+    prog = called_as or f'python {sys.argv[0]}'
     return argparse.ArgumentParser(
         prog=prog,
         description=doc,

@@ -31,6 +31,7 @@ LOG_LINES = (
     'Could not import OneDL',  # mmseg: a service's client
     '"FileClient" will be deprecated',  # mmengine's, of its own code
     '"HardDiskBackend" is the alias',
+    'The prefix is not set in metric class',  # mmengine: the names of figures are whole as they are
     '`Visualizer` backend is not initialized because save_dir is None',
 )
 """Beginnings of lines that the hosts print or log."""

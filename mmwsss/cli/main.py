@@ -8,7 +8,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from mmwsss.cli.arguments import tools_folder
+from mmwsss.cli import arguments
 from mmwsss.version import __version__
 
 CONVERT = 'convert'
@@ -18,12 +18,12 @@ _CONVERTERS = 'dataset_converters'
 
 def tools() -> dict[str, Path]:
     """Files of the tools by name."""
-    return _scripts(tools_folder())
+    return _scripts(arguments.tools_folder())
 
 
 def converters() -> dict[str, Path]:
     """Files of the converters of data sets by name."""
-    return _scripts(tools_folder() / _CONVERTERS)
+    return _scripts(arguments.tools_folder() / _CONVERTERS)
 
 
 def _scripts(folder: Path) -> dict[str, Path]:
@@ -62,7 +62,8 @@ def _run(scripts: dict[str, Path], kind: str, words: list[str], prog: str) -> No
         near = difflib.get_close_matches(name, scripts, 1)
         hint = f', nearest to {near[0]}' if near else ''
         _refuse(f'Expected {kind} of {", ".join(scripts)}, but got {words[0]}{hint}.')
-    sys.argv = [f'{prog} {name}', *words[1:]]
+    arguments.called_as = f'{prog} {name}'
+    sys.argv = [str(scripts[name]), *words[1:]]
     runpy.run_path(str(scripts[name]), run_name='__main__')
 
 
