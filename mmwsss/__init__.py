@@ -1,11 +1,64 @@
-"""mmwsss: from image-level labels to a segmentation model, inside MMEngine, MMPretrain and MMSegmentation."""
+"""mmwsss: from image-level labels to a segmentation model, inside MMEngine, MMPretrain and MMSegmentation.
+
+The names below are imported when they are first used, so that ``import mmwsss`` takes no time:
+
+>>> import mmwsss
+>>> mmwsss.CAMGenerator(method='gradcam', scales=(0.5, 1.0)).scales
+(0.5, 1.0)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mmwsss.utils.dependencies import check_dependencies, name_installed_hosts
-from mmwsss.utils.torchvision_ops import ensure_torchvision
+from mmwsss.utils.torchvision_ops import cure_torchvision
 from mmwsss.version import __version__
+
+if TYPE_CHECKING:
+    from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, make_pseudo, test, train
+    from mmwsss.cam import CAMGenerator
+    from mmwsss.config import load_config
+    from mmwsss.refine import CRFRefine, SAMRefine
+
+_PLACES = {
+    'CAMGenerator': 'mmwsss.cam',
+    'CRFRefine': 'mmwsss.refine',
+    'Pipeline': 'mmwsss.apis',
+    'SAMRefine': 'mmwsss.refine',
+    'evaluate_cams': 'mmwsss.apis',
+    'init_classifier': 'mmwsss.apis',
+    'load_config': 'mmwsss.config',
+    'make_pseudo': 'mmwsss.apis',
+    'test': 'mmwsss.apis',
+    'train': 'mmwsss.apis',
+}
+
+__all__ = [
+    'CAMGenerator',
+    'CRFRefine',
+    'Pipeline',
+    'SAMRefine',
+    '__version__',
+    'evaluate_cams',
+    'init_classifier',
+    'load_config',
+    'make_pseudo',
+    'test',
+    'train',
+]
 
 check_dependencies()
 name_installed_hosts()
-ensure_torchvision()
+cure_torchvision()
 
-__all__ = ['__version__']
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

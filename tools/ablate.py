@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.cli.arguments import add_option_arguments, add_trust_flag, tool_parser
+from mmwsss.cli.session import tool_session
 from mmwsss.tables import Row, list_table, results_json, results_table, select_rows
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write, write_json
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__, '--run 4.7 --scale small --seeds 3 --cfg-options dataset_root=/data/smoke5k_wsss')
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--list', action='store_true', help='print the rows')
     what.add_argument('--run', nargs='+', metavar='TABLE', help='tables (4.7, 4.4) or single rows (4.7-ts_l1_global)')
@@ -27,13 +25,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--pseudo', help='with --configs: config of the maps and refiners')
     parser.add_argument('--table', nargs='+', help='with --list: only these tables or rows')
     parser.add_argument('--json', action='store_true', help='with --list: as JSON')
-    parser.add_argument('--data', default='smoke5k', help="'smoke5k', 'scenes', 'shapes', or a config of data")
-    parser.add_argument('--scale', default='small', help="'small', 'paper', or a config like configs/ablation/small.py")
+    add_option_arguments(parser)
+    parser.set_defaults(data='smoke5k', scale='small')
     parser.add_argument('--seeds', type=int, default=3, help='number of seeds')
     parser.add_argument('--first-seed', type=int, default=42)
     parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')
     parser.add_argument('--report-only', action='store_true', help='with --run: write the tables of what is finished')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables: dataset_root=... epochs=6')
     add_trust_flag(parser)
     return parser.parse_args()
 
@@ -41,12 +38,13 @@ def parse_args() -> argparse.Namespace:
 def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
     """Rows of training configs that no table has."""
     if pseudo is None:
-        raise ValueError('Expected --pseudo CONFIG with --configs, but got none.')
+        raise InputError('Expected --pseudo CONFIG with --configs, but got none.')
     return [Row('own', Path(config).stem, Path(config).stem, config, pseudo, None) for config in configs]
 
 
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
+    from mmwsss.config import parse_options
     from mmwsss.tables.data import data_variables  # not for --list: they import the networks
     from mmwsss.tables.runner import AblationRunner
     from mmwsss.tables.scales import Scale
@@ -54,7 +52,7 @@ def run(args: argparse.Namespace) -> bool:
     rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)
     scale = Scale(args.scale)
     work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{scale.name}')
-    data = {**data_variables(args.data, work_dir), **(args.cfg_options or {})}
+    data = {**data_variables(args.data, work_dir), **parse_options(args.cfg_options)}
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True), Path(args.data).stem)
     results = runner.finished(rows) if args.report_only else runner.run(rows)
@@ -70,8 +68,7 @@ def run(args: argparse.Namespace) -> bool:
 def main() -> None:
     """Entry point; exit code 1 where a row could not run."""
     args = parse_args()
-    warnings.filterwarnings('ignore', module='mm(cv|seg|pretrain|engine)')  # hosts' advice on things that are meant
-    with report_errors():
+    with tool_session():
         if args.list:
             rows = select_rows(args.table)
             print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else list_table(rows))

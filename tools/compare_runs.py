@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.visualization.comparison import comparison_table
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__, 'work_dirs/demo_seed42 work_dirs/demo_seed43')
     parser.add_argument('work_dirs', nargs='+', help='work folders with a summary.json')
     return parser.parse_args()
 
@@ -20,7 +19,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.visualization.comparison import comparison_table
+
         print(comparison_table([Path(folder) / 'summary.json' for folder in args.work_dirs]))
 
 

@@ -4,51 +4,56 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
-from mmengine.config import DictAction
-
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source
-from mmwsss.cli.main import add_trust_flag, report_errors
-from mmwsss.config.loading import data_options, load_config
-from mmwsss.evaluation.protocols import PROTOCOLS
+from mmwsss.cli.arguments import (
+    add_config_arguments,
+    add_model_config_argument,
+    add_trust_flag,
+    config_of,
+    model_config_of,
+    tool_parser,
+)
+from mmwsss.cli.session import tool_session
 from mmwsss.utils.files import write_json
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='pseudo config, for example configs/pseudo/gradcam_ms.py')
+    parser = tool_parser(__doc__, 'configs/pseudo/gradcam_ms.py work_dirs/vitmini/epoch_10.pth --split val')
+    add_config_arguments(parser, 'configs/pseudo/gradcam_ms.py')
     parser.add_argument('checkpoint', help='weights of the classifier or distiller')
     parser.add_argument(
         '--split', choices=('val', 'test', 'pseudo'), default='test', help='pseudo: the training images'
     )
-    parser.add_argument('--protocol', choices=list(PROTOCOLS), help='protocol of PASCAL VOC 2012 in place of --split')
+    parser.add_argument(
+        '--protocol', help='protocol of PASCAL VOC 2012 in place of --split: val, train_1464_fixed, train_1464_oracle'
+    )
     parser.add_argument('--crf', action='store_true', help='with --protocol: maps go through a dense CRF first')
     parser.add_argument('--threshold', type=float, default=0.3, help='where the figures are taken')
-    parser.add_argument('--model-config', help='training config, for a checkpoint that does not carry its own')
     parser.add_argument('--out', help='also write the figures, with the threshold curve, to this JSON file')
-    parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
+    add_model_config_argument(parser)
     add_trust_flag(parser)
     return parser.parse_args()
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    """The figures of a split or a protocol."""
+    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source
+
+    cfg = config_of(args)
+    model = init_classifier(args.checkpoint, model_config_of(args))
+    if args.protocol:
+        return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
+    collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
+    return {'label_source': label_source(cfg), **collected.compute(args.threshold), 'curve': collected.curve()}
 
 
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
-        cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
-        model = init_classifier(args.checkpoint, load_config(args.model_config) if args.model_config else None)
-        if args.protocol:
-            figures = evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
-        else:
-            collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
-            figures = {
-                'label_source': label_source(cfg),
-                **collected.compute(args.threshold),
-                'curve': collected.curve(),
-            }
+    with tool_session():
+        figures = evaluate(args)
         print(json.dumps({key: value for key, value in figures.items() if key != 'curve'}, indent=2))
         if args.out:
             write_json(args.out, figures)

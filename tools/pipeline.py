@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 
-from mmengine.config import DictAction
-
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis import Pipeline, load_pipeline
-from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.cli.arguments import add_config_arguments, add_trust_flag, tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='pipeline config, for example configs/pipelines/folder.py')
-    parser.add_argument('--until', help='stop after this stage')
-    parser.add_argument('--restart', help='throw away the results of this stage and of those after it')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: dataset_root=... a.b=1')
+    parser = tool_parser(
+        __doc__, 'configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv'
+    )
+    add_config_arguments(parser, 'configs/pipelines/folder.py')
+    parser.add_argument('--until', metavar='STAGE', help='stop after this stage')
+    parser.add_argument('--restart', metavar='STAGE', help='throw away the results of this stage and of those after it')
     add_trust_flag(parser)
     return parser.parse_args()
 
@@ -26,9 +23,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    warnings.filterwarnings('ignore', module='mm(cv|seg|pretrain|engine)')  # hosts' advice on things that are meant
-    with report_errors():
-        Pipeline(load_pipeline(args.config, args.cfg_options)).run(args.until, args.restart)
+    with tool_session():
+        from mmwsss.apis import Pipeline, load_pipeline  # not for --help: they import the networks
+
+        cfg = load_pipeline(args.config, args.cfg_options, data=args.data, scale=args.scale)
+        Pipeline(cfg).run(args.until, args.restart)
 
 
 if __name__ == '__main__':

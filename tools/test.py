@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import DictAction
-
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis import test
-from mmwsss.cli.main import add_trust_flag, report_errors
-from mmwsss.config.loading import data_options, load_config
+import mmwsss
+from mmwsss.cli.arguments import add_config_arguments, add_launcher_arguments, add_trust_flag, config_of, tool_parser
+from mmwsss.cli.session import tool_session
 from mmwsss.utils.files import write_json
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
+    parser = tool_parser(__doc__, 'configs/vitmini.py work_dirs/vitmini/epoch_10.pth --out figures.json')
+    add_config_arguments(parser, 'configs/seg/segformer_mit-b0_pseudo-512x512.py')
+    parser.add_argument('checkpoint', help='the weights')
     parser.add_argument('--work-dir', help='folder for logs (work_dirs/<config name>)')
     parser.add_argument('--out', help='also write the figures to this JSON file')
-    parser.add_argument('--data', help='file that describes the data, for example configs/data/voc12.py')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='variables or keys: img_size=224 a.b=1')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_launcher_arguments(parser)
     add_trust_flag(parser)
     return parser.parse_args()
 
@@ -31,9 +25,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
-        cfg = load_config(args.config, {**data_options(args.data), **(args.cfg_options or {})})
-        figures = test(cfg, args.checkpoint, args.work_dir, args.launcher)
+    with tool_session():
+        figures = mmwsss.test(config_of(args), args.checkpoint, args.work_dir, args.launcher)
         for name, value in figures.items():
             print(f'{name}: {value}')
         if args.out:

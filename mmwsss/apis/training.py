@@ -11,6 +11,7 @@ import torch.distributed as dist
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner, find_latest_checkpoint
 
+from mmwsss.engine.hooks import ProgressHook
 from mmwsss.weights.checkpoints import check_checkpoint, weights_only
 from mmwsss.weights.pretrained import resolve_pretrained
 
@@ -83,7 +84,7 @@ def train(
         resume: Go on from the last checkpoint of the work folder, if there is one.
         launcher: See :func:`prepare`.
         amp: See :func:`prepare`.
-        quiet: Only warnings on the console; the log file has everything.
+        quiet: Only warnings and the progress on the console; the log file has everything.
 
     Returns:
         Runner: after training.
@@ -101,6 +102,8 @@ def train(
             if path and Path(path).is_file():
                 check_checkpoint(path)
         runner = _build_runner(cfg, quiet)
+        if quiet:
+            runner.register_hook(ProgressHook())
         runner.train()
     return runner
 

@@ -8,6 +8,9 @@ from types import ModuleType
 
 from packaging.version import Version
 
+from mmwsss.utils.errors import MissingPackageError
+from mmwsss.utils.import_hooks import on_import
+
 # import name -> (distributions that provide it, lowest version, first version that is too new)
 HOSTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     'torch': (('torch',), '2.4', '3'),
@@ -45,17 +48,21 @@ def installed_version(import_name: str) -> tuple[str, str] | None:
 
 
 def check_dependencies() -> None:
-    """Raise ImportError where a host package is missing or outside the range that mmwsss supports."""
+    """See by their metadata, without an import, that the host packages are there.
+
+    Raises:
+        MissingPackageError: If one is missing or outside the range that mmwsss supports.
+    """
     for import_name, (distributions, lowest, too_new) in HOSTS.items():
         found = installed_version(import_name)
         if found is None:
-            raise ImportError(
+            raise MissingPackageError(
                 f'mmwsss needs the package {import_name}, which is not installed. '
                 f'Install it with: pip install {distributions[0]}'
             )
         distribution, version = found
         if not Version(lowest) <= Version(version) < Version(too_new):
-            raise ImportError(
+            raise MissingPackageError(
                 f'Expected {import_name} >= {lowest}, < {too_new}, but got {version} (from {distribution}).'
             )
 
@@ -68,23 +75,26 @@ def require(import_name: str, needed_by: str) -> ModuleType:
         needed_by: The component's name, for the error.
 
     Raises:
-        ImportError: If the package is missing, with the install line.
+        MissingPackageError: If the package is missing, with the install line.
     """
     try:
         return importlib.import_module(import_name)
     except ImportError as error:
         top = import_name.split('.', maxsplit=1)[0]
-        raise ImportError(f'{needed_by} needs the package {top}. Install it with: {OPTIONAL[top]}') from error
+        raise MissingPackageError(f'{needed_by} needs the package {top}. Install it with: {OPTIONAL[top]}') from error
 
 
 def name_installed_hosts() -> None:
-    """Let ``_base_ = 'mmseg::...'`` find the host that is installed, whichever distribution brought it.
+    """Let ``_base_ = 'mmseg::...'`` find the host that is installed, whichever distribution brought it, and mmwsss.
 
-    MMEngine maps import names to the upstream distributions' names only.
+    MMEngine maps import names to the upstream distributions' names only. Its table is completed when it is imported.
     """
-    from mmengine.config.utils import MODULE2PACKAGE
+    on_import('mmengine.config.utils', after=_complete_table)
 
+
+def _complete_table(utils: ModuleType) -> None:
+    utils.MODULE2PACKAGE['mmwsss'] = 'mmwsss'
     for import_name in ('mmpretrain', 'mmseg'):
         found = installed_version(import_name)
         if found is not None:
-            MODULE2PACKAGE[import_name] = found[0]
+            utils.MODULE2PACKAGE[import_name] = found[0]

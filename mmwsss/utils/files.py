@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,10 @@ from typing import IO, Any
 
 from filelock import FileLock
 
+from mmwsss.utils.errors import InputError, MissingFileError, NoAccessError, ResourceError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
@@ -21,11 +26,16 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
     Args:
         path: The final file; missing parent folders are made.
         mode: ``'w'`` (UTF-8 text) or ``'wb'``.
+
+    Raises:
+        NoAccessError: If the folder may not be written to.
+        ResourceError: If the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
+    temporary = ''
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
         with os.fdopen(descriptor, mode, encoding=None if 'b' in mode else 'utf-8') as handle:
             yield handle
             handle.flush()
@@ -34,8 +44,13 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files; a mask is as public as its folder
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        elif isinstance(error, PermissionError):
+            raise NoAccessError(f'Expected a folder that can be written to, but {path.parent}: {error}') from error
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise ResourceError(f'Expected space for {path}, but {error.strerror}.') from error
         raise
 
 
@@ -60,11 +75,18 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file; a broken one is named in the error."""
+    """Read a JSON file.
+
+    Raises:
+        MissingFileError: If there is no such file.
+        InputError: If it holds no JSON.
+    """
     try:
         return json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise MissingFileError(f'Expected JSON in {path}, but there is no such file.') from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'Expected JSON in {path}, but {error}') from error
+        raise InputError(f'Expected JSON in {path}, but {error}') from error
 
 
 def file_sha256(path: str | Path) -> str:
@@ -77,7 +99,11 @@ def file_sha256(path: str | Path) -> str:
 
 
 def content_hash(content: Any) -> str:
-    """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter."""
+    """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter.
+
+    >>> content_hash({'a': 1, 'b': (2, 3)}) == content_hash({'b': [2, 3], 'a': 1})
+    True
+    """
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

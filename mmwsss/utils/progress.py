@@ -10,21 +10,29 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Count finished items.
+    """Count finished items, and say how many there are and how long the rest will take.
 
     Args:
         total: Number of items.
         label: What is counted.
         every: Seconds between two lines where standard error is no terminal.
         silent: Count only.
+        done: Items that an earlier run finished.
+
+    >>> with Progress(3, 'maps', silent=True) as progress:
+    ...     progress.update(2)
+    >>> progress.count
+    2
     """
 
-    def __init__(self, total: int, label: str, every: float = 20.0, silent: bool = False) -> None:
+    def __init__(self, total: int, label: str, every: float = 20.0, silent: bool = False, done: int = 0) -> None:
         self.total, self.label, self.every = total, label, every
-        self.count = 0
+        self.count = self._done = done
         self.silent = silent
         self._start = self._last = time.monotonic()
-        self._bar = tqdm(total=total, desc=label, dynamic_ncols=True) if sys.stderr.isatty() and not silent else None
+        self._bar: tqdm | None = None
+        if sys.stderr.isatty() and not silent:
+            self._bar = tqdm(total=total, initial=done, desc=label, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:
         return self
@@ -32,9 +40,13 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bar or the last line as it stands."""
         if self._bar is not None:
             self._bar.close()
-        elif self.count and not self.silent:
+        elif self.count > self._done and not self.silent:
             self._print()
 
     def update(self, number: int = 1) -> None:
@@ -49,4 +61,7 @@ class Progress:
 
     def _print(self) -> None:
         self._last = time.monotonic()
-        print(f'{self.label}: {self.count}/{self.total}, {self._last - self._start:.0f} s', file=sys.stderr, flush=True)
+        seconds = self._last - self._start
+        left = seconds / (self.count - self._done) * (self.total - self.count)
+        rest = f', {left:.0f} s left' if self.count < self.total else ''
+        print(f'{self.label}: {self.count}/{self.total}, {seconds:.0f} s{rest}', file=sys.stderr, flush=True)

@@ -3,19 +3,24 @@
 The wheels of torchvision on package indices are linked against one build of torch. Beside another build (a CPU torch,
 most often) the binary cannot be loaded, ``torchvision::nms`` and ``torchvision::qnms`` stay undeclared, and the first
 ``import torchvision`` dies on ``operator torchvision::nms does not exist``. Neither training nor inference here needs
-the binary: only the two declarations are missing.
+the binary: only the two declarations are missing. They are made at the first ``import torchvision``, by whomever, so
+that ``import mmwsss`` itself needs neither torchvision nor torch.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from mmwsss.utils.import_hooks import on_import
 
-_LIBRARY: torch.library.Library | None = None  # declarations live as long as this object
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.library import Library
+
+_LIBRARY: Library | None = None  # declarations live as long as this object
 
 
 def plain_nms(dets: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
@@ -29,6 +34,8 @@ def plain_nms(dets: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     Returns:
         Tensor: int64 indices of the boxes kept, by decreasing score.
     """
+    import torch
+
     order = torch.argsort(scores, descending=True, stable=True)
     area = (dets[:, 2] - dets[:, 0]) * (dets[:, 3] - dets[:, 1])
     kept = []
@@ -43,6 +50,8 @@ def plain_nms(dets: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 
 def _binary_loads() -> bool:
+    import torch
+
     spec = importlib.util.find_spec('torchvision')
     if spec is None or spec.origin is None:
         return True  # nothing to cure: the importer gets Python's own error
@@ -55,18 +64,28 @@ def _binary_loads() -> bool:
     return bool(binaries)
 
 
-def ensure_torchvision() -> None:
-    """Declare the operators that a torchvision with an unusable binary lacks; do nothing where the binary loads."""
+def cure_torchvision() -> None:
+    """Let the first ``import torchvision`` work; do nothing where it was imported before."""
+    on_import('torchvision', before=_declare_operators)
+
+
+def _declare_operators() -> None:
+    """Declare the operators that a torchvision with an unusable binary lacks; nothing where the binary loads."""
     global _LIBRARY
-    if _LIBRARY is not None or 'torchvision' in sys.modules or _binary_loads():
+    if _LIBRARY is not None or _binary_loads():
         return
-    _LIBRARY = torch.library.Library('torchvision', 'DEF')
+    from torch.library import Library
+
+    _LIBRARY = Library('torchvision', 'DEF')
     _LIBRARY.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
     _LIBRARY.define(
         'qnms(Tensor dets, Tensor scores, float scale_dets, int zero_point_dets, float scale_scores, '
         'int zero_point_scores, float iou_threshold) -> Tensor'
     )
     _LIBRARY.impl('nms', plain_nms, 'CompositeExplicitAutograd')
-    import torchvision.ops.boxes
+    on_import('torchvision.ops.boxes', after=_drop_guard)
 
-    torchvision.ops.boxes._assert_has_ops = lambda: None  # nms works now; its guard looks for the binary
+
+def _drop_guard(boxes: ModuleType) -> None:
+    """``nms`` works now; its guard looks for the binary."""
+    vars(boxes)['_assert_has_ops'] = lambda: None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.coco import convert_coco
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__, '/data/coco data/coco14 --splits train2014')
     parser.add_argument('root', help='COCO folder with annotations/instances_<split>.json and the pictures')
     parser.add_argument('out', help='output folder')
     parser.add_argument('--splits', nargs='+', default=['train2014', 'val2014'])
@@ -24,7 +23,9 @@ def main() -> None:
     """Entry point; exit code 1 where something is missing."""
     args = parse_args()
     incomplete = False
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.coco import convert_coco  # not for --help
+
         for split in args.splits:
             found = convert_coco(args.root, args.out, split, not args.no_masks)
             note = '' if found['expected'] in (None, found['images']) else f' (COCO has {found["expected"]})'

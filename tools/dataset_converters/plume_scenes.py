@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.scenes import export_scenes
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__, 'data/scenes --train 200 --val 50 --test 50')
     parser.add_argument('out', help='output folder')
     parser.add_argument('--train', type=int, default=1000, help='training scenes')
     parser.add_argument('--val', type=int, default=200, help='validation scenes')
@@ -40,7 +39,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.scenes import export_scenes  # not for --help
+
         numbers = {'train': args.train, 'val': args.val, 'test': args.test}
         export_scenes(args.out, numbers, args.size, args.seed, args.train_bias, args.test_bias)
 

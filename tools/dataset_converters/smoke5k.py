@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.smoke5k import CropRule, convert_smoke5k
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = tool_parser(__doc__, '/data/SMOKE5K data/smoke5k_wsss')
     parser.add_argument('source', help='SMOKE5K folder with train/img, train/gt, test/img, test/gt')
     parser.add_argument('out', help='output folder')
     parser.add_argument('--groups', help='CSV "photo,group": photos of one camera or fire, kept in one split')
@@ -30,7 +29,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.smoke5k import CropRule, convert_smoke5k  # not for --help
+
         counts = convert_smoke5k(
             args.source, args.out, args.groups, args.val, args.test, CropRule(args.size, args.crops), args.seed
         )

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.smoke_frames import PROTOCOLS, convert_frames
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = tool_parser(__doc__, 'annotations.json frames/ data/frames --protocol plain')
     parser.add_argument('annotations', help='COCO JSON')
     parser.add_argument('frames', help='folder of the frames')
     parser.add_argument('out', help='output folder')
-    parser.add_argument('--protocol', choices=list(PROTOCOLS), default='paper')
+    parser.add_argument('--protocol', choices=('paper', 'plain'), default='paper')
     parser.add_argument('--category', default='smoke', help='category, or supercategory whose categories are merged')
     parser.add_argument('--split', default='test')
     parser.add_argument('--seed', type=int, default=0)
@@ -29,7 +28,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.smoke_frames import convert_frames  # not for --help
+
         counts = convert_frames(
             args.annotations, args.frames, args.out, args.protocol, args.category, args.split, args.seed
         )

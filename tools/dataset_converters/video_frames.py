@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.video_frames import extract_frames
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = tool_parser(__doc__, '/data/clips data/clip_frames --labels metadata.json')
     parser.add_argument('videos', help='folder of the clips')
     parser.add_argument('out', help='output folder')
     parser.add_argument('--frames', default='first_middle', help="'all', 'first', 'first_middle', or how many")
@@ -29,7 +28,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point; exit code 1 where a clip failed."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.video_frames import extract_frames  # not for --help
+
         counts, failed = extract_frames(args.videos, args.out, args.frames, args.labels, args.classes)
     print(', '.join(f'{number} {name}' for name, number in counts.items()))
     for reason in failed.values():

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.cli.main import report_errors
-from mmwsss.datasets.converters.voc import convert_voc
+from mmwsss.cli.arguments import tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = tool_parser(__doc__, 'data/VOCdevkit/VOC2012')
     parser.add_argument('root', help='VOCdevkit/VOC2012')
     parser.add_argument('--out', help='folder of the label files (the root itself)')
     parser.add_argument('--labels', help='labels of images without an XML: JSON {id: [names]} or CSV id,label;label')
@@ -22,7 +21,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point; exit code 1 where something is missing."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.datasets.converters.voc import convert_voc  # not for --help
+
         report = convert_voc(args.root, args.out, args.labels)
     for split, found in report.items():
         note = '' if found['images'] == found['expected'] else f' (the literature has {found["expected"]})'
