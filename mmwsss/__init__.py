@@ -15,15 +15,16 @@ from mmwsss.utils.torchvision_ops import cure_torchvision
 from mmwsss.version import __version__
 
 if TYPE_CHECKING:
-    from mmwsss.apis import Pipeline, evaluate_cams, init_classifier, make_pseudo, test, train
+    from mmwsss.apis import evaluate_cams, init_classifier, make_pseudo, test, train
     from mmwsss.cam import CAMGenerator
     from mmwsss.config import load_config
     from mmwsss.refine import CRFRefine, SAMRefine
+    from mmwsss.runs import Pipeline
 
 _PLACES = {
     'CAMGenerator': 'mmwsss.cam',
     'CRFRefine': 'mmwsss.refine',
-    'Pipeline': 'mmwsss.apis',
+    'Pipeline': 'mmwsss.runs',
     'SAMRefine': 'mmwsss.refine',
     'evaluate_cams': 'mmwsss.apis',
     'init_classifier': 'mmwsss.apis',

@@ -30,6 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, default=3, help='number of seeds')
     parser.add_argument('--first-seed', type=int, default=42)
     parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')
+    parser.add_argument('--plan', action='store_true', help='with --run: print what would run, and run nothing')
     parser.add_argument('--report-only', action='store_true', help='with --run: write the tables of what is finished')
     add_trust_flag(parser)
     return parser.parse_args()
@@ -44,17 +45,15 @@ def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
 
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
-    from mmwsss.config import parse_options
-    from mmwsss.tables.data import data_variables  # not for --list: they import the networks
-    from mmwsss.tables.runner import AblationRunner
-    from mmwsss.tables.scales import Scale
+    from mmwsss.tables.runner import TableRunner  # not for --list: it imports the networks
 
     rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)
-    scale = Scale(args.scale)
-    work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{scale.name}')
-    data = {**data_variables(args.data, work_dir), **parse_options(args.cfg_options)}
+    work_dir = Path(args.work_dir or f'work_dirs/ablation/{Path(args.data).stem}_{Path(args.scale).stem}')
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    runner = AblationRunner(scale, data, seeds, work_dir, lambda line: print(line, flush=True), Path(args.data).stem)
+    runner = TableRunner(args.scale, args.data, args.cfg_options, seeds, work_dir, lambda line: print(line, flush=True))
+    if args.plan:
+        print(runner.plan(rows))
+        return True
     results = runner.finished(rows) if args.report_only else runner.run(rows)
     name = '_'.join(args.run or [f'configs_{Path(args.pseudo).stem}'])
     table = results_table(rows, results)

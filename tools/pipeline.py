@@ -1,4 +1,4 @@
-"""Run a whole pipeline: teacher, control, student, pseudo masks, segmentor, report; finished stages are kept."""
+"""Run a whole pipeline: teacher, control, student, pseudo masks, segmentor, report; finished runs are kept."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ def parse_args() -> argparse.Namespace:
         __doc__, 'configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv'
     )
     add_config_arguments(parser, 'configs/pipelines/folder.py')
-    parser.add_argument('--until', metavar='STAGE', help='stop after this stage')
-    parser.add_argument('--restart', metavar='STAGE', help='throw away the results of this stage and of those after it')
+    parser.add_argument('--plan', action='store_true', help='print what stands and what would run, and run nothing')
+    parser.add_argument('--until', metavar='RUN', help='stop after this run')
+    parser.add_argument('--restart', metavar='RUN', help='set the results of this run and of those on it aside first')
     add_trust_flag(parser)
     return parser.parse_args()
 
@@ -24,10 +25,13 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with tool_session():
-        from mmwsss.apis import Pipeline, load_pipeline  # not for --help: they import the networks
+        from mmwsss.runs import Pipeline, load_pipeline  # not for --help: they import the networks
 
-        cfg = load_pipeline(args.config, args.cfg_options, data=args.data, scale=args.scale)
-        Pipeline(cfg).run(args.until, args.restart)
+        pipeline = Pipeline(load_pipeline(args.config, args.cfg_options, data=args.data, scale=args.scale))
+        if args.plan:
+            print(pipeline.plan())
+        else:
+            pipeline.run(args.until, args.restart)
 
 
 if __name__ == '__main__':

@@ -9,10 +9,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-from mmwsss.config import data_variables, load_config
+from mmwsss.config import load_config, load_data, load_generator
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
+from mmwsss.utils.errors import InputError
 
 _MAIN_OUTPUT = {'make_masks': 'folder', 'scenes': 'folder'}
 
@@ -27,7 +28,7 @@ class Pipeline:
         on_message: Gets one line a run.
 
     Raises:
-        ValueError: If an entry is wrong.
+        InputError: If an entry is wrong.
     """
 
     def __init__(self, cfg: Config, on_message: Callable[[str], None] = print) -> None:
@@ -36,8 +37,8 @@ class Pipeline:
         self.store = Store(on_message)
         self.runs: dict[str, Run] = {}
         self._included = {name: self._include(entry) for name, entry in (cfg.get('include') or {}).items()}
-        self.data = {**data_variables(cfg.get('data')), **(cfg.get('data_options') or {})}
-        self._add_scenes()
+        self.data = {**load_data(cfg.data), **(cfg.get('data_options') or {})}
+        self._add_scenes({**load_generator(cfg.data), **(cfg.get('generate') or {})})
         self._add_classes()
         self.stages: dict[str, str] = {}
         for name, entry in cfg.runs.items():
@@ -48,10 +49,9 @@ class Pipeline:
         settings = {'config': entry} if isinstance(entry, str) else dict(entry)
         return Pipeline(load_config(settings['config'], settings.get('options')), self.on_message)
 
-    def _add_scenes(self) -> None:
-        if self.cfg.get('scenes'):  # they are the data
-            folder = self.work_dir / 'scenes'
-            self.runs['scenes'] = Run(folder, 'scenes', settings=self.cfg.scenes.to_dict())
+    def _add_scenes(self, settings: Mapping[str, Any]) -> None:
+        if settings:  # generated scenes are the data
+            self.runs['scenes'] = Run(self.work_dir / 'scenes', 'scenes', settings=settings)
             self.data.pop('dataset_root', None)
 
     def _add_classes(self) -> None:
@@ -68,7 +68,7 @@ class Pipeline:
         kind = load_config(entry['config']).get('kind')
         build = {'classifier': self._classifier, 'pseudo': self._masks, 'segmentor': self._segmentor}.get(kind)
         if build is None:
-            raise ValueError(
+            raise InputError(
                 f'Expected a config of a classifier, of masks or of a segmentor for {name}, but {entry["config"]} '
                 f'is of kind {kind!r}.'
             )
@@ -88,7 +88,7 @@ class Pipeline:
             entry['config'],
             options,
             inputs,
-            shared=self.data,
+            data=self.data,
             scale=entry.get('scale', self.cfg.get('scale')),
             label=name,
             **more,
@@ -99,14 +99,14 @@ class Pipeline:
         """An output by its name: ``'teacher'``, ``'student_maps.threshold'``, ``'pretrain/teacher'``.
 
         Raises:
-            ValueError: If there is no such run above it.
+            InputError: If there is no such run above it.
         """
         *included, name = text.split('/')
         pipeline = self._included.get(included[0]) if included else self
         name, _, output = name.partition('.')
         if pipeline is None or name not in pipeline.runs:
             known = [*self.runs, *(f'{key}/{run}' for key, other in self._included.items() for run in other.runs)]
-            raise ValueError(f'Expected a run of {known}, defined above it, but got {text!r}.')
+            raise InputError(f'Expected a run of {known}, defined above it, but got {text!r}.')
         run = pipeline.runs[name]
         return Output(run, output or _MAIN_OUTPUT.get(run.action, 'checkpoint'))
 
@@ -139,7 +139,7 @@ class Pipeline:
         """The runs in the order in which they are made, included pipelines' first; only up to one where asked.
 
         Raises:
-            ValueError: If there is no run of that name.
+            InputError: If there is no run of that name.
         """
         if until is None:
             return in_order(self.runs)
@@ -153,7 +153,7 @@ class Pipeline:
 
     def _named(self, name: str) -> Run:
         if name not in self.runs:
-            raise ValueError(f'Expected a run of {list(self.runs)}, but got {name!r}.')
+            raise InputError(f'Expected a run of {list(self.runs)}, but got {name!r}.')
         return self.runs[name]
 
     def run(self, until: str | None = None, restart: str | None = None) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Pipeline:
             dict: the summary.
 
         Raises:
-            ValueError: If a run's name is unknown, labels are wrong, or a result was made by other settings.
+            InputError: If a run's name is unknown, labels are wrong, or a result was made by other settings.
             FileNotFoundError: If images, labels or a config are missing.
         """
         from mmwsss.runs.report import figures_line, write_summary_and_report
@@ -197,13 +197,23 @@ class Pipeline:
         return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
 
 
-def load_pipeline(path: str | Path, options: Any = None) -> Config:
+def load_pipeline(path: str | Path, options: Any = None, data: str | None = None, scale: str | None = None) -> Config:
     """Read a pipeline config.
 
+    Args:
+        path: The config.
+        options: Variables and keys.
+        data: Description of the data that takes the place of the config's.
+        scale: Size of the networks that takes the place of the config's.
+
     Raises:
-        ValueError: If it is another kind of config.
+        InputError: If it is another kind of config.
     """
     cfg = load_config(path, options)
     if cfg.get('kind') != 'pipeline':
-        raise ValueError(f"Expected a config of kind 'pipeline', but {path} is of kind {cfg.get('kind')!r}.")
+        raise InputError(f"Expected a config of kind 'pipeline', but {path} is of kind {cfg.get('kind')!r}.")
+    if data is not None:
+        cfg.merge_from_dict({'data': data})
+    if scale is not None:
+        cfg.merge_from_dict({'scale': scale})
     return cfg

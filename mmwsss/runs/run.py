@@ -38,7 +38,7 @@ class Run:
         inputs: By name: other runs' outputs. A name that the action does not take itself is a variable of the config,
             which the output fills.
         settings: What the action takes beside the config.
-        shared: Variables for every config that has them: first of all what describes the data.
+        data: Variables that describe the data; a config takes those that it has.
         scale: File of ``configs/scales/``.
         label: What lines and plans call it; by default the folder's name.
     """
@@ -49,7 +49,7 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Output] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    shared: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     scale: str | None = None
     label: str = ''
 
@@ -69,7 +69,7 @@ class Run:
         """
         if self.config is None:
             return None
-        return load_config(self.config, {**self.options, **(filled or {})}, data=self.shared, scale=self.scale)
+        return load_config(self.config, {**self.options, **(filled or {})}, data=self.data, scale=self.scale)
 
     def needed(self) -> Iterator[Run]:
         """Every run that this one rests on, each once, before those that rest on it."""

@@ -12,12 +12,13 @@ from typing import Any
 from mmwsss.runs.actions import ACTIONS, Work
 from mmwsss.runs.keys import RunKey, data_hash, use_scope
 from mmwsss.runs.run import Output, Run, in_order
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 
 RESULT, STARTED = 'result.json', 'started.json'
 
 
-class StaleRunError(ValueError):
+class StaleRunError(InputError):
     """A result that was made by other settings than those asked for now."""
 
 

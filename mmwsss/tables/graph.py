@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.config import load_config, load_scale
+from mmwsss.config import load_config, load_data, load_generator, load_scale, options_that_act, split_data_options
 from mmwsss.runs import Output, Pipeline, Run, load_pipeline
 from mmwsss.tables.rows import Row
 
@@ -21,38 +21,73 @@ class RowGraph:
 
     Args:
         scale: The size of the networks: a file of ``configs/scales/``, or its name.
-        shared: Variables of the data, and options for every config that has them.
+        data: Description of the data, by its short name or path: a row whose published figure is of it uses that
+            figure's test set. Generated scenes are generated below ``work_dir``.
         work_dir: Output folder.
-        data_name: What ``shared`` is of (``'voc12'``): rows whose published figure is of it use its test set.
+        options: Variables of the data, and of every config in which they act.
     """
 
     def __init__(
-        self, scale: str, shared: Mapping[str, Any], work_dir: str | Path, data_name: str | None = None
+        self,
+        scale: str,
+        data: str,
+        work_dir: str | Path,
+        options: Mapping[str, Any] | Iterable[str] = (),
     ) -> None:
-        self.scale, self.shared, self.data_name = load_scale(scale), dict(shared), data_name
+        self.scale, self.data_name = load_scale(scale), Path(data).stem
         self.work_dir = Path(work_dir)
+        own, self.options = split_data_options(options)
+        self.data = {**load_data(data), **own}
+        settings = load_generator(data)
+        self.scenes = Run(self.work_dir / 'scenes', 'scenes', settings=settings) if settings else None
+        self.unused = set(self.options)
         self._runs: dict[Path, Run] = {}
         self._start: Pipeline | None = None
 
     def load(self, config: str, options: Mapping[str, Any] | None = None) -> Config:
         """A config at this scale, on this data."""
-        return load_config(config, options, data=self.shared, scale=self.scale.path)
+        return load_config(config, options, data=self.data, scale=self.scale)
 
     def control(self, row: Row) -> str | None:
         """The config that a row is compared with: of the same student without what the row adds."""
-        return self.load(self.scale.config(row.config)).get('control')
+        return self.load(row.config).get('control')
 
-    def _add(self, folder: Path, action: str, config: str, label: str, **more: Any) -> Run:
+    def _stem(self, config: str) -> str:
+        return self.scale.config(config).stem
+
+    def _add(
+        self,
+        folder: Path,
+        action: str,
+        config: str,
+        label: str,
+        inputs: Mapping[str, Output],
+        test_options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Run:
         if folder not in self._runs:
-            shared = {**self.shared, **more.pop('test_options', {})}
-            more = {'shared': shared, 'scale': self.scale.path, 'label': label, **more}
-            self._runs[folder] = Run(folder, action, config, **more)
+            data = {**self.data, **(test_options or {})}
+            if self.scenes is not None:
+                inputs = {**inputs, 'dataset_root': Output(self.scenes, 'folder')}
+            acting = options_that_act(config, self.options, data=data, scale=self.scale)
+            self.unused -= set(acting)
+            self._runs[folder] = Run(
+                folder,
+                action,
+                config,
+                {**acting, **(options or {})},
+                inputs,
+                settings or {},
+                data,
+                str(self.scale.path),
+                label,
+            )
         return self._runs[folder]
 
     def trained(self, config: str, seed: int) -> Run:
         """The training of a config, its teacher and what its networks start from among its inputs."""
-        config = self.scale.config(config)
-        cfg, stem = self.load(config), Path(config).stem
+        cfg, stem = self.load(config), self._stem(config)
         inputs = {
             variable: Output(self.trained(needed, seed), 'checkpoint')
             for variable, needed in (cfg.get('needs') or {}).items()
@@ -63,7 +98,7 @@ class RowGraph:
 
     def _starts(self, cfg: Config) -> dict[str, Output]:
         """Checkpoints that the small networks start from."""
-        settings = self.scale.start
+        settings = self.scale.content.get('start')
         if settings is None:
             return {}
         if self._start is None:
@@ -95,10 +130,10 @@ class RowGraph:
     def _folder(self, kind: str, row: Row, config: str, seed: int) -> Path:
         name = Path(row.pseudo).stem if row.pseudo else 'segmentor'
         if row.segmentor and kind == 'eval':
-            name += f'-{Path(self.scale.config(row.segmentor)).stem}'
+            name += f'-{self._stem(row.segmentor)}'
         if self._test_options(row) and kind == 'eval':
             name += f'-{row.row}'
-        return self.work_dir / kind / Path(self.scale.config(config)).stem / name / f'seed{seed}'
+        return self.work_dir / kind / self._stem(config) / name / f'seed{seed}'
 
     def _test_options(self, row: Row) -> dict[str, Any]:
         return dict(row.test_options) if row.data and row.data == self.data_name else {}
@@ -112,14 +147,13 @@ class RowGraph:
             maps = self._add(
                 folder / 'maps', 'make_masks', row.pseudo, f'maps: {label}', inputs=dict(inputs), settings=_MAPS_ONLY
             )
-            affinity = self.scale.config(needed)
             trained = self._add(
                 folder / 'train',
                 'train',
-                affinity,
+                needed,
                 label,
                 options={'seed': seed},
-                inputs={name: Output(maps, 'folder') for name in self.load(affinity).needs},
+                inputs={name: Output(maps, 'folder') for name in self.load(needed).needs},
             )
             inputs[variable] = Output(trained, 'checkpoint')
         return inputs
@@ -129,13 +163,13 @@ class RowGraph:
         inputs = self._mask_inputs(row, self.load(row.pseudo), config, seed)
         folder = self._folder('masks', row, config, seed)
         masks = self._add(folder, 'make_masks', row.pseudo, f'masks of {config}, seed {seed}', inputs=inputs)
-        segmentor = self.scale.config(row.segmentor)
-        learnt = {name: Output(masks, 'folder') for name in self.load(segmentor).needs}
+        learnt = {name: Output(masks, 'folder') for name in self.load(row.segmentor).needs}
+        stem = self._stem(row.segmentor)
         return self._add(
-            folder.with_name(f'{folder.name}-{Path(segmentor).stem}'),
+            folder.with_name(f'{folder.name}-{stem}'),
             'train',
-            segmentor,
-            f'{Path(segmentor).stem} on {masks.name}',
+            row.segmentor,
+            f'{stem} on {masks.name}',
             options={'seed': seed},
             inputs=learnt,
         )
@@ -147,7 +181,7 @@ class RowGraph:
         return self._add(
             folder,
             'test',
-            self.scale.config(segmentor),
+            segmentor,
             f'test of {trained.name}',
             options={'seed': seed},
             inputs=inputs,

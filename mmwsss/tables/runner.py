@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mmwsss.runs import Store, in_order
 from mmwsss.runs.plan import plan_table
 from mmwsss.tables.graph import RowGraph
 from mmwsss.tables.rows import Row
+from mmwsss.utils.errors import InputError
 
 _UNAVAILABLE = (FileNotFoundError, ImportError)
 
@@ -19,23 +21,23 @@ class TableRunner:
 
     Args:
         scale: The size of the networks.
-        shared: Variables of the data, and options for every config that has them.
+        data: Description of the data, by its short name or path.
+        options: Variables of the data, and of every config in which they act.
         seeds: Random seeds; each run's teacher has its seed too.
         work_dir: Output folder; several processes may share one.
         on_message: Gets one line a step.
-        data_name: See :class:`~mmwsss.tables.graph.RowGraph`.
     """
 
     def __init__(
         self,
         scale: str,
-        shared: Mapping[str, Any],
+        data: str,
+        options: Mapping[str, Any] | Iterable[str] | None,
         seeds: Sequence[int],
         work_dir: str | Path,
         on_message: Callable[[str], None] = print,
-        data_name: str | None = None,
     ) -> None:
-        self.graph = RowGraph(scale, shared, work_dir, data_name)
+        self.graph = RowGraph(scale, data, work_dir, options or ())
         self.store, self.seeds, self.on_message = Store(on_message), tuple(seeds), on_message
 
     def run(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -45,7 +47,19 @@ class TableRunner:
             dict: by row id ``figures`` and ``control``, a list of one dict a seed each, or ``missing``, why the row
             cannot run.
         """
-        return self._collect(list(rows), lambda run: self.store.get(run)['figures'])
+        rows = list(rows)
+        self._look_at_everything(rows)
+        return self._collect(rows, lambda run: self.store.get(run)['figures'])
+
+    def _look_at_everything(self, rows: Sequence[Row]) -> None:
+        """Read configs, options and labels of all runs before the first one starts."""
+        for run in in_order(self.graph.runs(rows, self.seeds)):
+            with contextlib.suppress(*_UNAVAILABLE):  # said of the row that needs it
+                self.store.key(run)
+        if self.graph.unused:
+            raise InputError(
+                f'Expected options that act in a config that is run, but got {", ".join(sorted(self.graph.unused))}.'
+            )
 
     def finished(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
         """The results that stand, without running anything."""
