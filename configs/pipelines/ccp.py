@@ -1,5 +1,6 @@
 # Real photographs of many classes: clothing, tags of people as image labels, small networks on a CPU.
 #   python tools/pipeline.py configs/pipelines/ccp.py --cfg-options dataset_root=/path/to/ccp_wsss
+kind = 'pipeline'
 dataset_root = 'data/ccp_wsss'
 work_dir = 'work_dirs/ccp'
 title = 'Clothing (ccp_wsss), tags only'

@@ -1,6 +1,7 @@
 # The whole main job on generated scenes, in a few minutes on two cores. The bias (chance of a chimney given smoke and
 # given none) is milder than the instrument's 0.95 / 0.15; the small teacher is drawn to chimneys all the same
 # (docs/results.md).
+kind = 'pipeline'
 work_dir = 'work_dirs/demo'
 title = 'mmwsss demo: generated plume scenes'
 seed = 0

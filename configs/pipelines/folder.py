@@ -1,6 +1,7 @@
 # Your own images, with image labels and no masks at all:
 #   python tools/pipeline.py configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv
 # `labels` is a CSV (path,label) or a JSON below dataset_root; without it every class is a sub-folder of `images`.
+kind = 'pipeline'
 dataset_root = 'data/my_images'
 images = ''  # folder of the images below dataset_root
 labels = ''

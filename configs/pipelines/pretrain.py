@@ -1,5 +1,6 @@
 # Small teacher and student trained on generated scenes with image labels: a start for real images. No bias: chimneys
 # are as frequent without smoke as with it.
+kind = 'pipeline'
 work_dir = 'work_dirs/pretrain'
 title = 'Pre-training on generated scenes'
 seed = 0

@@ -1,5 +1,6 @@
 # Several classes on generated scenes: boats, cars, trees and kites, each mostly with its surrounding (train: 0.9 with
 # the class, 0.1 without; test: 0.5 and 0.5).
+kind = 'pipeline'
 work_dir = 'work_dirs/shapes'
 title = 'Generated scenes of several classes'
 seed = 0

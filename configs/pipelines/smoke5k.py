@@ -1,5 +1,6 @@
 # Real smoke (data/smoke5k_wsss by default), small networks from scratch on a CPU.
 #   python tools/pipeline.py configs/pipelines/smoke5k.py --cfg-options dataset_root=/path/to/smoke5k_wsss
+kind = 'pipeline'
 dataset_root = 'data/smoke5k_wsss'
 work_dir = 'work_dirs/smoke5k'
 title = 'Real smoke (smoke5k_wsss), image labels only'

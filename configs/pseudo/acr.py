@@ -5,7 +5,8 @@ method = 'acr'
 scales = [1.0]
 flip = True
 per_scale_min_max = False
+fusion_step = dict(_base_.fusion_step, normalize=not per_scale_min_max)
 pseudo = dict(
     generator=dict(method=method, scales=scales, flip=flip, per_scale_min_max=per_scale_min_max),
-    refine=[dict(type='mmwsss.LayerFusion'), _base_.cut_step],
+    refine=[fusion_step, _base_.cut_step],
 )
