@@ -39,12 +39,22 @@ _maps = (
     else dict(img_size=img_size, method='cam', scales=[1.0, 2.0], flip=True, size_divisor=8, batch_size=16)
 )
 teacher = dict(
-    config='configs/r50_pcm.py' if _paper else 'configs/r18_pcm.py',
-    variables=dict(**_net, **({} if _paper else dict(lr=1e-3))),
-    maps=dict(config='configs/pseudo/pcm_ms_crf.py', variables=_maps),
+    config='configs/r50_pcm.py',
+    scale=scale,
+    variables=dict(**_net, **({} if _paper else dict(teacher_maps='classes', lr=1e-3))),
+    maps=dict(config='configs/pseudo/pcm_ms_crf.py', variables=dict(_maps, method='pcm')),
 )
 student = dict(
-    config='configs/ts_vitb_r50_cos_global.py' if _paper else 'configs/ts_vitmini_r18_cos_global.py', variables=_net
+    config='configs/ts_vitb_r50_cos_global.py',
+    scale=scale,
+    variables=dict(
+        **_net,
+        **(
+            {}
+            if _paper
+            else dict(head_type='mmwsss.PooledHead', student_map='class_maps', teacher_maps='classes', lr=1e-3)
+        ),
+    ),
 )
 pseudo = dict(config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, mask_threshold=0.5), match_crf=True)
 segmentor = dict(

@@ -14,12 +14,14 @@ _maps = dict(img_size=96, scales=[1.0, 2.0], size_divisor=8, batch_size=32)
 pseudo = None
 segmentor = None
 teacher = dict(
-    config='configs/r18_pcm.py',
-    variables=dict(**_small, lr=3e-3),
+    config='configs/r50_pcm.py',
+    scale='small',
+    variables=dict(**_small, teacher_maps='classes', lr=3e-3),
     maps=dict(config='configs/pseudo/pcm_ms_crf.py', variables=_maps),
 )
 control = dict(
-    config='configs/vitmini.py',
-    variables=dict(**_small, lr=1e-3),
+    config='configs/vitb.py',
+    scale='small',
+    variables=dict(**_small, head_type='mmwsss.PooledHead', lr=1e-3),
     maps=dict(config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, method='cam')),
 )

@@ -18,13 +18,18 @@ pretrain = dict(config='configs/pipelines/pretrain.py')
 _small = dict(img_size=img_size, num_workers=1)
 _maps = dict(img_size=img_size, scales=[1.0, 2.0], flip=True, size_divisor=8, batch_size=32)
 teacher = dict(
-    config='configs/r18_pcm.py',
-    variables=dict(**_small, epochs=epochs, lr=1e-3),
+    config='configs/r50_pcm.py',
+    scale='small',
+    variables=dict(**_small, teacher_maps='classes', epochs=epochs, lr=1e-3),
     maps=dict(config='configs/pseudo/pcm_ms_crf.py', variables=_maps),
 )
-_vit = dict(**_small, epochs=epochs, lr=1e-3)
-control = dict(config='configs/vitmini.py', variables=_vit)
-student = dict(config='configs/ts_vitmini_r18_cos_global.py', variables=_vit)
+_vit = dict(**_small, head_type='mmwsss.PooledHead', epochs=epochs, lr=1e-3)
+control = dict(config='configs/vitb.py', scale='small', variables=_vit)
+student = dict(
+    config='configs/ts_vitb_r50_cos_global.py',
+    scale='small',
+    variables=dict(**_vit, student_map='class_maps', teacher_maps='classes'),
+)
 pseudo = dict(
     config='configs/pseudo/gradcam_ms_crf.py', variables=dict(**_maps, method='cam', mask_threshold=0.5), match_crf=True
 )

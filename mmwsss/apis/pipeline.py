@@ -13,8 +13,7 @@ from mmengine.config import Config
 from mmwsss.apis.gallery import make_gallery
 from mmwsss.apis.pseudo_masks import versions
 from mmwsss.apis.stages import Stages
-from mmwsss.config.loading import load_config
-from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
+from mmwsss.config import load_config, load_data
 from mmwsss.utils.files import content_hash, read_json, write_json
 from mmwsss.visualization import write_report
 
@@ -150,7 +149,7 @@ def load_pipeline(path: str | Path, options: Mapping[str, Any] | None = None) ->
     """Read a pipeline config; generated scenes get their data variables."""
     cfg = load_config(path, options)
     if cfg.get('scenes'):  # they are the data
-        variables = SHAPES_VARIABLES if cfg.scenes.get('kind') == 'shapes' else SCENE_VARIABLES
+        variables = load_data('shapes_scenes' if cfg.scenes.get('kind') == 'shapes' else 'plume_scenes')
         cfg.data = {**variables, 'dataset_root': str(Path(cfg.work_dir) / 'scenes'), **(cfg.get('data') or {})}
     return cfg
 

@@ -13,7 +13,7 @@ from mmwsss.apis.cam_evaluation import evaluate_cams
 from mmwsss.apis.inference import init_classifier
 from mmwsss.apis.pseudo_masks import make_pseudo
 from mmwsss.apis.training import test, train
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.evaluation import CamFigures
 from mmwsss.refine.crf_refine import matching_exponent
@@ -47,14 +47,16 @@ class Stages:
         """The configs that a stage uses, as they read now: an edit of one of them makes another result."""
         if name in ('scenes', 'pretrain'):
             return []
-        configs = [load_config(self.cfg[name].config, self._variables(name))]
+        configs = [self._load(name)]
         if name in CLASSIFIERS and (self.cfg[name].get('maps') or self.cfg.get('pseudo')):
             configs.append(self._pseudo_config(name))
         return configs
 
-    def _variables(self, name: str) -> dict[str, Any]:
-        variables = self.cfg[name].get('variables') or {}
-        return {**self.data, **variables}
+    def _load(self, name: str, **more: Any) -> Config:
+        settings = self.cfg[name]
+        described = {key: more.pop(key) for key in ('classes', 'num_classes') if key in more}
+        options = {**(settings.get('variables') or {}), **more}
+        return load_config(settings.config, options, data={**self.data, **described}, scale=settings.get('scale'))
 
     def _classes(self, config: Config) -> tuple[str, ...]:
         init_default_scope('mmpretrain')
@@ -67,13 +69,12 @@ class Stages:
         return {}
 
     def _run_classifier(self, name: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        options = {**self._variables(name), 'seed': self.cfg.seed, **more}
+        options = {'seed': self.cfg.seed, **more}
         if 'pretrain' in self.results:
             key = 'teacher_init' if name == 'teacher' else 'student_init'
             options[key] = self.results['pretrain'][key]
-        probe = load_config(self.cfg[name].config, options)
-        classes = self._classes(probe)
-        cfg = load_config(self.cfg[name].config, {**options, 'num_classes': len(classes), 'classes': list(classes)})
+        classes = self._classes(self._load(name, **options))
+        cfg = self._load(name, **options, num_classes=len(classes), classes=list(classes))
         folder = self.work_dir / name
         train(cfg, folder, resume=True, quiet=True)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
@@ -92,7 +93,10 @@ class Stages:
 
     def _pseudo_config(self, name: str, more: Mapping[str, Any] | None = None) -> Config:
         maps = (self.cfg[name].get('maps') or self.cfg.pseudo).to_dict()
-        return load_config(maps['config'], {**self.data, **(maps.get('variables') or {}), **(more or {})})
+        more = dict(more or {})
+        described = {key: more.pop(key) for key in ('classes',) if key in more}
+        options = {**(maps.get('variables') or {}), **more}
+        return load_config(maps['config'], options, data={**self.data, **described})
 
     def _map_figures(self, name: str, checkpoint: Path, classes: list[str]) -> dict[str, Any]:
         """Figures of the maps on the test set (else the validation set), at the chosen and at the paper's threshold."""
@@ -153,19 +157,18 @@ class Stages:
     def _run_segmentor(self) -> dict[str, Any]:
         classes = self.results['student']['classes']
         options = {
-            **self._variables('segmentor'),
             'seed': self.cfg.seed,
             'pseudo_root': str(self.work_dir / 'pseudo'),
             'num_classes': len(classes),
             'classes': list(classes),
         }
-        cfg = load_config(self.cfg.segmentor.config, options)
+        cfg = self._load('segmentor', **options)
         folder = self.work_dir / 'segmentor'
         epochs = cfg.train_cfg.max_epochs
         train(cfg, folder, resume=True, quiet=True)
         checkpoint = folder / f'epoch_{epochs}.pth'
         result: dict[str, Any] = {'checkpoint': str(checkpoint), 'figures': {}, 'options': options}
-        cfg = load_config(self.cfg.segmentor.config, options)
+        cfg = self._load('segmentor', **options)
         if cfg.get('test_dataloader'):
             cfg.test_evaluator.out_file = str(folder / 'test_images.json')
             result['figures'] = _nested(test(cfg, checkpoint, folder / 'test', quiet=True))
@@ -181,7 +184,7 @@ class Stages:
             'dataset': cfg.test_set if on_test else cfg.pseudo_set,
             'pseudo_root': self.work_dir / ('pseudo_test' if on_test else 'pseudo'),
             'student': self.results['student']['checkpoint'],
-            'segmentor_config': segmentor and load_config(self.cfg.segmentor.config, segmentor['options']),
+            'segmentor_config': segmentor and self._load('segmentor', **segmentor['options']),
             'segmentor': segmentor and segmentor['checkpoint'],
             'ranking': self.work_dir / 'segmentor' / 'test_images.json',
             'split': 'test' if on_test else 'training',

@@ -10,7 +10,13 @@ from mmwsss.config.options import near
 from mmwsss.config.tree import ConfigTree
 
 
-def acts(tree: ConfigTree, name: str, kind: str | None, values: Mapping[str, Any] | None = None) -> bool:
+def acts(
+    tree: ConfigTree,
+    name: str,
+    kind: str | None,
+    values: Mapping[str, Any] | None = None,
+    content: Mapping[str, Any] | None = None,
+) -> bool:
     """Whether another value of a variable makes another config, in the part that is used.
 
     Args:
@@ -18,9 +24,10 @@ def acts(tree: ConfigTree, name: str, kind: str | None, values: Mapping[str, Any
         name: The variable.
         kind: What the config is.
         values: Values of variables, among which ``name`` is changed.
+        content: What the config is with these values, where it is known.
     """
     values = dict(values or {})
-    content = tree.evaluate(values)
+    content = tree.evaluate(values) if content is None else content
     here, failed = used_part(content, kind), False
     for other in _other_values(content.get(name)):
         try:
@@ -48,10 +55,10 @@ def _other_values(value: Any) -> Iterator[Any]:
 
 
 def why_not(tree: ConfigTree, name: str, kind: str | None) -> str:
-    """Why a variable does not act: words behind the name of the variable."""
+    """Why a variable does not act: words that follow its name."""
     child = _overruling(tree, name, kind)
     if child is None:
-        return f'changes nothing that a {kind or "training"} config uses'
+        return 'changes nothing that is used'
     return f'is overruled by {child.path.name}, which sets what its bases compute from it'
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
@@ -83,7 +83,7 @@ def base_path(name: str, config: Path) -> tuple[Path, str | None]:
     return path, None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _of_host(name: str, config: Path) -> tuple[Path, str | None]:
     path, scope = Config._get_cfg_path(name, str(config))  # reads all of the host's index files
     return Path(path), scope

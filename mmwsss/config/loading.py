@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,10 @@ class _Loading:
         """The content of the config with options, each of which acts."""
         variables, keys = self._read(options)
         values = {**self.values, **variables}
-        for name in (*variables, *(name for name in self._own_variables() if name not in variables)):
-            self._check_acts(name, variables, values)
         content = self.tree.evaluate(values)
+        for name in (*variables, *(name for name in self._own_variables() if name not in variables)):
+            if not acts(self.tree, name, self.kind, values, content):
+                raise self._refusal(name, variables, values)
         return set_keys(self.tree, content, keys) if keys else content
 
     def _read(self, options: Mapping[str, Any] | Iterable[str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,7 +105,7 @@ class _Loading:
             return {}, {}
         is_text = not isinstance(options, Mapping)
         given: Mapping[str, Any] = split_options(options) if is_text else options  # type: ignore[arg-type,assignment]
-        content = self.tree.evaluate(self.values)
+        content = self._content
         variables: dict[str, Any] = {}
         keys: dict[str, Any] = {}
         for name, value in given.items():
@@ -112,6 +114,11 @@ class _Loading:
             value = parse_text(name, value, current) if is_text else check_value(name, value, current)
             (variables if is_variable else keys)[name] = value
         return variables, keys
+
+    @cached_property
+    def _content(self) -> ConfigDict:
+        """What the config is without options."""
+        return self.tree.evaluate(self.values)
 
     def _own_variables(self) -> list[str]:
         """Variables that a user's files set, where they inherit from ours; descriptions of data apart."""
@@ -128,11 +135,9 @@ class _Loading:
         described = data_defaults()
         return [name for name in own if name not in described]
 
-    def _check_acts(self, name: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        if acts(self.tree, name, self.kind, values):
-            return
+    def _refusal(self, name: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> ConfigError:
         got = f'{name}={options[name]!r}' if name in options else name
         like = near_variables(self.tree, name, self.kind, values)
         hint = f' Near it: {", ".join(like)}.' if like else ''
         reason = why_not(self.tree, name, self.kind)
-        raise ConfigError(f'Expected variables that act in {self.tree.path}, but got {got}: it {reason}.{hint}')
+        return ConfigError(f'Expected variables that act in {self.tree.path}, but got {got}: it {reason}.{hint}')

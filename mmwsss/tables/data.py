@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmwsss.config.loading import data_options
-from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES, export_scenes
+from mmwsss.config import load_data
+from mmwsss.datasets.converters.scenes import export_scenes
 
 SCENES = {'train': 800, 'val': 100, 'test': 160}
 """Number of generated scenes by split."""
-_GENERATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    'scenes': ({'train_bias': (0.7, 0.4)}, SCENE_VARIABLES),
-    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, SHAPES_VARIABLES),
+_GENERATED: dict[str, tuple[dict[str, Any], str]] = {
+    'scenes': ({'train_bias': (0.7, 0.4)}, 'plume_scenes'),
+    'shapes': ({'kind': 'shapes', 'size': 64, 'train_bias': (0.9, 0.1)}, 'shapes_scenes'),
 }
 
 
@@ -26,12 +26,12 @@ def data_variables(data: str, work_dir: str | Path) -> dict[str, Any]:
         return {}
     if data in _GENERATED:
         root = Path(work_dir) / 'scenes'
-        settings, variables = _GENERATED[data]
+        settings, described = _GENERATED[data]
         if not (root / 'annotations' / 'test.csv').exists():
             export_scenes(root, SCENES, **settings)
-        return {**variables, 'dataset_root': str(root), 'group_file': None, 'num_classes': len(variables['classes'])}
+        return {**load_data(described), 'dataset_root': str(root)}
     if not Path(data).is_file():
         raise FileNotFoundError(
             f"Expected data 'smoke5k', 'scenes', 'shapes' or a config of data variables, but got {data!r}."
         )
-    return data_options(data)
+    return load_data(data)
