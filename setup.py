@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -25,16 +27,26 @@ def version() -> str:
 
 
 class BuildWithConfigs(build_py):
-    """Copy configs and tools into the package that is built."""
+    """Copy configs and tools into the package that is built; link them in an editable installation."""
 
     def run(self) -> None:
-        """Build, then copy."""
+        """Build, then copy or link."""
         super().run()
-        if not self.editable_mode:
-            for folder in ('configs', 'tools'):
+        for folder in ('configs', 'tools'):
+            if self.editable_mode:
+                link_folder(ROOT / folder, ROOT / 'mmwsss' / '.mim' / folder)
+            else:
                 target = Path(self.build_lib) / 'mmwsss' / '.mim' / folder
                 ignore = shutil.ignore_patterns('__pycache__')
                 shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=ignore)
+
+
+def link_folder(folder: Path, link: Path) -> None:
+    """Link a folder, so that ``mim`` finds it; where links are not allowed it does without."""
+    link.parent.mkdir(exist_ok=True)
+    if not link.exists():
+        with contextlib.suppress(OSError):
+            link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
 
 
 setup(

@@ -4,16 +4,7 @@ alpha = 125.0
 model = dict(
     _delete_=True,
     type='mmwsss.AllPairsConsistency',
-    model=dict(
-        type='mmwsss.CrossArchDistiller',
-        paradigm='ts',
-        student=_base_.student,
-        teacher=_base_.teacher,
-        teacher_checkpoint=_base_.teacher_checkpoint,
-        teacher_command='python tools/train.py configs/r50_pcm.py',
-        neck=dict(type='mmwsss.FeatureProjectionNeck', in_channels=768, out_channels=_base_.map_channels),
-        kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=_base_.kt_weight),
-    ),
+    model=dict(_base_.model, cache_teacher=False),  # each image is seen in two views
     activation_weight=alpha,
     affinity_weight=alpha,
 )

@@ -16,6 +16,9 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=batch_size, sampler=dict(type='InfiniteSampler', shuffle=True), dataset=dict(pipeline=train_pipeline)
 )
+val_dataloader = _base_.val_set and dict(batch_size=batch_size)
+test_dataloader = _base_.test_set and dict(batch_size=batch_size)
+auto_scale_lr = dict(base_batch_size=batch_size)
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=lr, momentum=5e-4, weight_decay=0.0))
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, end=max_iters)]
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

@@ -8,9 +8,11 @@ The names below are imported when they are first used, so that ``import mmwsss``
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mmwsss.utils.dependencies import check_dependencies, name_installed_hosts
+from mmwsss.utils.import_hooks import on_import
 from mmwsss.utils.torchvision_ops import cure_torchvision
 from mmwsss.version import __version__
 
@@ -48,8 +50,17 @@ __all__ = [
     'train',
 ]
 
+
+
+def _name_our_configs(_: ModuleType) -> None:
+    from mmwsss.config.scope import register_scope  # imports MMEngine's config
+
+    register_scope()
+
+
 check_dependencies()
 name_installed_hosts()
+on_import('mmengine.config.config', after=_name_our_configs)
 cure_torchvision()
 
 

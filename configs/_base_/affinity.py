@@ -1,4 +1,5 @@
 # A trained AffinityNet: configs/affinity/*.py.
+needs = dict(affinity_checkpoint='configs/affinity/affinity_r50.py')
 affinity_checkpoint = 'work_dirs/affinity_r50/epoch_10.pth'
 beta = 16
 num_squarings = 1

@@ -1,5 +1,6 @@
 # Fully supervised training on the masks of 80 % of the test photos, val on 10 %, test on 10 %; by photo, never by crop.
-_base_ = './datasets/smoke5k.py'
+_base_ = './data_sets.py'
+kind = 'segmentor'
 img_size = 512
 batch_size = 8
 epochs = 10
@@ -23,9 +24,10 @@ test_pipeline = [
     dict(type='LoadAnnotations', imdecode_backend='pillow'),
     dict(type='PackSegInputs'),
 ]
-_loader = dict(batch_size=batch_size, num_workers=num_workers, persistent_workers=False, pin_memory=False)
+_loader = dict(num_workers=num_workers, persistent_workers=False, pin_memory=False)
 train_dataloader = dict(
     **_loader,
+    batch_size=batch_size,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
@@ -35,10 +37,12 @@ train_dataloader = dict(
 _test = dict(**_loader, sampler=dict(type='DefaultSampler', shuffle=False))
 val_dataloader = _base_.supervised_val_set and dict(
     **_test,
+    batch_size=batch_size,
     dataset=dict(type='mmwsss.SegmentationView', source=_base_.supervised_val_set, pipeline=test_pipeline),
 )
 test_dataloader = _base_.supervised_test_set and dict(
     **_test,
+    batch_size=batch_size,
     dataset=dict(type='mmwsss.SegmentationView', source=_base_.supervised_test_set, pipeline=test_pipeline),
 )
 val_evaluator = val_dataloader and dict(type='mmwsss.WeakSegMetric')

@@ -1,11 +1,19 @@
-# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher.
-_base_ = './paper.py'
+# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (vitmini_r18.py), which
+# a scale puts in the place of this one, have the same names: head_type, student_map, teacher_maps, student_init,
+# teacher_init, patch_size; student, projection, teacher, cnn, deep_cnn.
+_base_ = './paper_recipe.py'
 patch_size = 16
+head_type = 'mmwsss.ClassTokenHead'  # 'mmwsss.PooledHead': a classifier on the patch tokens, which has class maps
+student_map = 'patch_tokens'  # what the consistency loss acts on: projected; 'class_maps': the student's own CAM
+teacher_maps = 'classes_and_extra'  # the paper's code; 'classes' has no untrained map
+student_init = None  # checkpoint of the same classifier to start from
+teacher_init = None
 
 imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 
 student = dict(
     type='mmwsss.MapClassifier',
+    init_cfg=student_init and dict(type='Pretrained', checkpoint=student_init),
     data_preprocessor=imagenet,  # as in the paper's code, though these weights were trained with mean = std = 0.5
     backbone=dict(
         type='mmwsss.TokenMapVisionTransformer',
@@ -20,11 +28,19 @@ student = dict(
             'v0.1-vitjx/jx_vit_base_p16_224-80ecf9dd.pth',
         ),
     ),
-    head=dict(type='mmwsss.ClassTokenHead', num_classes=_base_.num_classes, in_channels=768),
+    head=dict(type=head_type, num_classes=_base_.num_classes, in_channels=768),
+)
+
+# from patch tokens to as many maps as the teacher has
+projection = dict(
+    type='mmwsss.FeatureProjectionNeck',
+    in_channels=768,
+    out_channels=_base_.num_classes + (teacher_maps == 'classes_and_extra'),
 )
 
 teacher = dict(
     type='mmwsss.MapClassifier',
+    init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
     with_image=True,
     data_preprocessor=imagenet,
     backbone=dict(
@@ -38,6 +54,26 @@ teacher = dict(
         type='mmwsss.PCMHead',
         num_classes=_base_.num_classes,
         in_channels=(1024, 2048),
-        map_channels='classes_and_extra',  # the paper's code; 'classes' has no untrained map
+        map_channels=teacher_maps,
     ),
 )
+
+# plain networks, pooled features and a linear layer
+cnn, deep_cnn = [
+    dict(
+        type='mmwsss.MapClassifier',
+        init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
+        data_preprocessor=imagenet,
+        backbone=dict(
+            type='ResNet',
+            depth=depth,
+            **(
+                dict(init_cfg=dict(type='Pretrained', checkpoint=f'torchvision://resnet{depth}'))
+                if _base_.pretrained
+                else {}
+            ),
+        ),
+        head=dict(type='mmwsss.PooledHead', num_classes=_base_.num_classes, in_channels=2048),
+    )
+    for depth in (50, 101)
+]

@@ -1,4 +1,4 @@
-# Small sibling of affinity_r50.py, from scratch: output stride 8.
+# In the place of affinity_r50.py at the scale small, from scratch: output stride 8.
 _base_ = './affinity_r50.py'
 img_size = 96
 model = dict(

@@ -1,6 +1,8 @@
 # AffinityNet on the maps of a make_pseudo run with save_cam=True (`cam_root`). ResNet-50 as in the table (the paper's
 # code has ResNet-101); Adam 1e-4, 10 epochs, as in the code; trained on the training images, not on the test crops.
 _base_ = '../_base_/supervised_seg.py'
+kind = 'affinity'
+needs = dict(cam_root='pseudo')
 cam_root = 'work_dirs/cams'
 epochs = 10
 fg_threshold = 0.3
@@ -32,6 +34,7 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
+test_pipeline = None
 train_dataloader = dict(
     dataset=dict(_delete_=True, type='mmwsss.CamLabelDataset', cam_root=cam_root, pipeline=train_pipeline)
 )

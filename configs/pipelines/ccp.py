@@ -10,7 +10,7 @@ scale = 'small'
 img_size = 96
 epochs = 10
 
-data = 'configs/data/ccp.py'
+data = 'configs/data/ccp_wsss.py'
 data_options = dict(dataset_root=dataset_root)
 
 _small = dict(img_size=img_size, epochs=epochs, num_workers=1, crop_ratio=0.7)

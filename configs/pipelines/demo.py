@@ -8,7 +8,7 @@ seed = 0
 threshold = 'val'  # the threshold of the maps is chosen on the validation masks
 scale = 'small'
 
-data = 'configs/data/scenes.py'
+data = 'configs/data/plume_scenes.py'
 generate = dict(
     numbers=dict(train=800, val=100, test=160), size=96, seed=0, train_bias=(0.7, 0.4), test_bias=(0.5, 0.5)
 )

@@ -7,7 +7,7 @@ seed = 0
 threshold = 'val'
 scale = 'small'
 
-data = 'configs/data/scenes.py'
+data = 'configs/data/plume_scenes.py'
 generate = dict(
     numbers=dict(train=1200, val=100, test=160), size=96, seed=0, train_bias=(0.5, 0.5), test_bias=(0.5, 0.5)
 )

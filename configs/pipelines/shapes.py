@@ -9,7 +9,7 @@ scale = 'small'
 epochs = 8
 img_size = 64
 
-data = 'configs/data/shapes.py'
+data = 'configs/data/shapes_scenes.py'
 generate = dict(
     numbers=dict(train=800, val=100, test=160), size=img_size, seed=0, train_bias=(0.9, 0.1), test_bias=(0.5, 0.5)
 )

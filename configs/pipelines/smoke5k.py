@@ -10,7 +10,7 @@ scale = 'small'
 img_size = 96
 epochs = 6
 
-data = 'configs/data/smoke5k.py'
+data = 'configs/data/smoke5k_wsss.py'
 data_options = dict(dataset_root=dataset_root)
 
 # Both networks, and the control, start from training on generated scenes with image labels. A trial (one seed, another

@@ -5,8 +5,9 @@ method = 'acr'
 scales = [1.0]
 flip = True
 per_scale_min_max = False
+fusion_step = dict(normalize=not per_scale_min_max)
 pseudo = dict(
     generator=dict(method=method, scales=scales, flip=flip, per_scale_min_max=per_scale_min_max),
-    fusion=dict(normalize=not per_scale_min_max),
+    fusion=fusion_step,
     refine=[_base_.cut_step],
 )

@@ -3,9 +3,6 @@
 _base_ = ['./acr.py', '../_base_/affinity.py']
 beta = 36
 mask_threshold = 0.55
-pseudo = dict(
-    refine=[
-        dict(_base_.affinity_step, beta=beta),
-        dict(_base_.cut_step, threshold=mask_threshold),
-    ]
-)
+affinity_step = dict(_base_.affinity_step, beta=beta)
+cut_step = dict(_base_.cut_step, threshold=mask_threshold)
+pseudo = dict(refine=[affinity_step, cut_step])

@@ -1,6 +1,7 @@
 # Row "+ CRF" of Table 4.4: Grad-CAM at the last block, four scales, dense CRF with exponent 16, threshold 0.3. The
 # refiners are a list: reorder them, drop some, add your own.
-_base_ = '../_base_/datasets/smoke5k.py'
+_base_ = '../_base_/data_sets.py'
+kind = 'pseudo'
 img_size = 512
 scales = [0.5, 1.0, 1.5, 2.0]
 method = 'gradcam'  # 'cam' and 'pcm' read the maps of the heads that have some

@@ -1,3 +1,4 @@
 # Row "PCM" of Table 4.3: the teacher's own map, four scales, no refinement.
 _base_ = './gradcam_ms.py'
-pseudo = dict(generator=dict(method='pcm'))
+method = 'pcm'
+pseudo = dict(generator=dict(method=method))

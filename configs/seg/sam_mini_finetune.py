@@ -1,4 +1,4 @@
-# Small sibling of sam_vitb_finetune.py: a SAM of toy size, from a checkpoint of that size.
+# In the place of sam_vitb_finetune.py at the scale small: a SAM of toy size, from a checkpoint of that size.
 _base_ = './sam_vitb_finetune.py'
 img_size = 256
 sam_arch = None

@@ -2,8 +2,10 @@
 # there are left out, images without any class train as all-background.
 _base_ = [
     'mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py',
-    '../_base_/datasets/smoke5k.py',
+    '../_base_/data_sets.py',
 ]
+kind = 'segmentor'
+needs = dict(pseudo_root='pseudo')
 pseudo_root = 'work_dirs/pseudo'
 img_size = 512
 batch_size = 8

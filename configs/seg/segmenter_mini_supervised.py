@@ -1,4 +1,4 @@
-# Small sibling of segmenter_supervised.py, from scratch.
+# In the place of segmenter_supervised.py at the scale small, from scratch.
 _base_ = './segmenter_supervised.py'
 epochs = 20
 embed_dims = 96

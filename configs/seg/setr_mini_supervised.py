@@ -1,4 +1,4 @@
-# Small sibling of setr_supervised.py.
+# In the place of setr_supervised.py at the scale small.
 _base_ = './setr_supervised.py'
 epochs = 20
 num_layers = 4

@@ -1,13 +1,22 @@
 """Configs: variables, options, scales and descriptions of data."""
 
-from mmwsss.config import loading
+from mmwsss.config.data import load_data, load_generator
+from mmwsss.config.files import find_config
+from mmwsss.config.kinds import kind_of
+from mmwsss.config.loading import config_variables, load_config, options_that_act, split_data_options
+from mmwsss.config.scales import Scale, load_scale
+from mmwsss.config.source import ConfigError
 
-
-def load_config(path, options=None, *, data=None, scale=None):
-    known = loading.config_variables(path)
-    shared = {k: v for k, v in (data or {}).items() if k in known}
-    return loading.load_config(path, {**shared, **(options or {})})
-
-
-def data_variables(path):
-    return loading.data_options(path)
+__all__ = [
+    'ConfigError',
+    'Scale',
+    'config_variables',
+    'find_config',
+    'kind_of',
+    'load_config',
+    'load_data',
+    'load_generator',
+    'load_scale',
+    'options_that_act',
+    'split_data_options',
+]

@@ -2,65 +2,57 @@
 
 from __future__ import annotations
 
-import ast
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
-import mmwsss
-
-_BASE = '_base_'
-
-
-def find_config(path: str | Path) -> Path:
-    """A config by its path or, from any folder, by its path below the package's own ``configs``.
-
-    Raises:
-        FileNotFoundError: Names the places looked at.
-    """
-    path = Path(path)
-    package = Path(mmwsss.__file__).parent
-    inside = Path(*path.parts[1:]) if path.parts and path.parts[0] == 'configs' else path
-    places = [path, package / '.mim' / 'configs' / inside, package.parent / 'configs' / inside]
-    for place in places:
-        if place.is_file():
-            return place.resolve()
-    raise FileNotFoundError(f'Expected a config {path}, but found none in {", ".join(str(p) for p in places)}.')
+from mmwsss.config.acting import acts, near_variables, why_not
+from mmwsss.config.data import data_defaults, load_data
+from mmwsss.config.files import find_config, is_shipped
+from mmwsss.config.keys import current_value, set_keys
+from mmwsss.config.kinds import kind_of
+from mmwsss.config.options import check_value, parse_text, split_options
+from mmwsss.config.scales import Scale, load_scale
+from mmwsss.config.source import ConfigError
+from mmwsss.config.tree import ConfigTree
 
 
-def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a config, with options.
+def load_config(
+    path: str | Path,
+    options: Mapping[str, Any] | Iterable[str] | None = None,
+    *,
+    data: str | Path | Mapping[str, Any] | None = None,
+    scale: str | Path | Scale | None = None,
+) -> Config:
+    """Read a config, on some data, at a scale, with options.
 
-    An option that names a **variable** at the top of the config or of one of its bases (a plain value such as
-    ``img_size = 512``) acts as if it had been edited there, so that everything computed from it follows. Other options
-    set single keys, as MMEngine's ``--cfg-options`` do.
+    A **variable** is a plain value (number, text, bool, None, a list of them) at the top level of a config or of one of
+    its bases. A value that a child, the scale, the data or an option sets reaches everything that is computed from it;
+    each of them goes before those named here before it. Options with dots set single keys.
 
     Args:
         path: Config file; see :func:`find_config`.
-        options: Values by key; dots reach into dicts and lists.
+        options: Values by name of a variable or key; or texts ``key=value``, read by
+            :func:`~mmwsss.config.options.parse_text`.
+        data: Description of the data; see :func:`~mmwsss.config.data.load_data`. Variables that the config does not
+            need are passed over.
+        scale: Size of the networks; see :func:`~mmwsss.config.scales.load_scale`.
 
     Returns:
         Config: its ``filename`` is the original file.
 
     Raises:
-        FileNotFoundError: If there is no such config.
-        KeyError: If an option without a dot is neither a variable nor a key of the config.
+        ConfigError: If an option, or a variable of a config that inherits from ours, changes nothing that is used, or
+            if a value cannot be read.
+        FileNotFoundError: If there is no such config, base, data or scale.
+        SyntaxError: Names file and line.
     """
-    path = find_config(path)
-    options = dict(options or {})
-    names = {name for name in options if name.isidentifier()}
-    with tempfile.TemporaryDirectory() as folder:
-        copier = _VariableSetter(Path(folder), {name: options[name] for name in names})
-        copied = copier.copy(path) if names else path
-        config = Config.fromfile(copied, import_custom_modules=False)
-    for name in names - copier.found:
-        if name not in config:
-            raise KeyError(f'Expected a variable or key of {path}, but got {name!r}.')
-    config.merge_from_dict({name: value for name, value in options.items() if name not in copier.found})
-    object.__setattr__(config, '_filename', str(path))  # Config's own setter would make it a key
+    loading = _Loading(path, data, scale)
+    content = loading.with_options(options)
+    config = Config(content, cfg_text=loading.tree.text(), filename=str(loading.tree.path))
     if config.get('custom_imports'):
         from mmengine.utils import import_modules_from_strings
 
@@ -68,82 +60,114 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     return config
 
 
-def data_options(path: str | Path | None) -> dict[str, Any]:
-    """The plain values of a file that describes a data set (``configs/data/*.py``), as options for any config.
+def config_variables(
+    path: str | Path,
+    *,
+    data: str | Path | Mapping[str, Any] | None = None,
+    scale: str | Path | Scale | None = None,
+) -> dict[str, Any]:
+    """Names and values of the variables of a config and its bases; see :func:`load_config`."""
+    loading = _Loading(path, data, scale)
+    return {**loading.tree.variables(), **loading.values}
 
-    Args:
-        path: The file; None gives no options.
 
-    Raises:
-        FileNotFoundError: If there is no such file.
+def options_that_act(
+    path: str | Path,
+    options: Mapping[str, Any] | Iterable[str],
+    *,
+    data: str | Path | Mapping[str, Any] | None = None,
+    scale: str | Path | Scale | None = None,
+) -> dict[str, Any]:
+    """Those of some options that are variables of a config and change something that is used; see :func:`load_config`.
+
+    For options that are meant for several configs, of which each takes its own.
     """
-    return {} if path is None else Config.fromfile(find_config(path)).to_dict()
+    loading = _Loading(path, data, scale)
+    given = options if isinstance(options, Mapping) else split_options(options)
+    content = loading.tree.evaluate(loading.values)
+    read = check_value if isinstance(options, Mapping) else parse_text
+    known = {name: read(name, value, content[name]) for name, value in given.items() if name in loading.known}
+    values = {**loading.values, **known}
+    return {name: value for name, value in known.items() if acts(loading.tree, name, loading.kind, values)}
 
 
-def config_variables(path: str | Path) -> set[str]:
-    """Names of the variables of a config and its bases; see :func:`load_config`."""
-    names: set[str] = set()
-    waiting, seen = [find_config(path)], set()
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        for name, value in _assignments(ast.parse(current.read_text(encoding='utf-8'))):
-            if name == _BASE:
-                bases = ast.literal_eval(value)
-                bases = [bases] if isinstance(bases, str) else bases
-                waiting += [(current.parent / base).resolve() for base in bases if '::' not in base]
-            elif _is_plain(value):
-                names.add(name)
-    return names
+def split_data_options(options: Mapping[str, Any] | Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options that describe data, as values, and the others, as they were given."""
+    texts = not isinstance(options, Mapping)
+    given = split_options(options) if texts else dict(options)
+    defaults = data_defaults()
+    read = parse_text if texts else check_value
+    data = {name: read(name, value, defaults[name]) for name, value in given.items() if name in defaults}
+    return data, {name: value for name, value in given.items() if name not in defaults}
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            yield node.targets[0].id, node.value
+class _Loading:
+    """A config on some data at a scale, before options."""
 
+    def __init__(
+        self, path: str | Path, data: str | Path | Mapping[str, Any] | None, scale: str | Path | Scale | None
+    ) -> None:
+        chosen = None if scale is None else load_scale(scale)
+        file = find_config(path) if chosen is None else chosen.config(path)
+        self.tree = ConfigTree(file, None if chosen is None else chosen.swaps)
+        self.known = self.tree.variables()
+        self.values: dict[str, Any] = {}
+        self.kind = kind_of({'kind': self.tree.declared('kind')}, file)
+        if chosen is not None:
+            self.values.update(chosen.variables(self.tree, self.kind))
+        if data is not None:
+            described = load_data(data)
+            self.values.update({name: value for name, value in described.items() if name in self.known})
 
-class _VariableSetter:
-    """Copies a config and its bases, with other values for some variables."""
+    def with_options(self, options: Mapping[str, Any] | Iterable[str] | None) -> ConfigDict:
+        """The content of the config with options, each of which acts."""
+        variables, keys = self._read(options)
+        values = {**self.values, **variables}
+        content = self.tree.evaluate(values)
+        for name in (*variables, *(name for name in self._own_variables() if name not in variables)):
+            if not acts(self.tree, name, self.kind, values, content):
+                raise self._refusal(name, variables, values)
+        return set_keys(self.tree, content, keys) if keys else content
 
-    def __init__(self, folder: Path, values: Mapping[str, Any]) -> None:
-        self.folder, self.values = folder, values
-        self.found: set[str] = set()
-        self._copies: dict[Path, Path] = {}
+    def _read(self, options: Mapping[str, Any] | Iterable[str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options as values of variables, and as values of single keys."""
+        if not options:
+            return {}, {}
+        is_text = not isinstance(options, Mapping)
+        given: Mapping[str, Any] = split_options(options) if is_text else options  # type: ignore[arg-type,assignment]
+        content = self._content
+        variables: dict[str, Any] = {}
+        keys: dict[str, Any] = {}
+        for name, value in given.items():
+            is_variable = name in self.known
+            current = content[name] if is_variable else current_value(self.tree, content, name, self.kind)
+            value = parse_text(name, value, current) if is_text else check_value(name, value, current)
+            (variables if is_variable else keys)[name] = value
+        return variables, keys
 
-    def copy(self, path: Path) -> Path:
-        path = path.resolve()
-        if path in self._copies:
-            return self._copies[path]
-        self._copies[path] = target = self.folder / f'config_{len(self._copies)}.py'
-        tree = ast.parse(path.read_text(encoding='utf-8'))
-        for node in tree.body:
-            if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
-                continue
-            name = node.targets[0].id
-            if name == _BASE:
-                bases = ast.literal_eval(node.value)
-                bases = [bases] if isinstance(bases, str) else bases
-                node.value = _literal([self._base(base, path.parent) for base in bases])
-            elif name in self.values and _is_plain(node.value):
-                node.value = _literal(self.values[name])
-                self.found.add(name)
-        target.write_text(ast.unparse(tree), encoding='utf-8')
-        return target
+    @cached_property
+    def _content(self) -> ConfigDict:
+        """What the config is without options."""
+        return self.tree.evaluate(self.values)
 
-    def _base(self, base: str, folder: Path) -> str:
-        return base if '::' in base or '://' in base else str(self.copy(folder / base))
+    def _own_variables(self) -> list[str]:
+        """Variables that a user's files set, where they inherit from ours; descriptions of data apart."""
+        trees = list(self.tree.trees())
+        if self.kind is None or all(is_shipped(tree.path) for tree in trees):
+            return []
+        own = {
+            name: None
+            for tree in trees
+            if not tree.is_foreign and not is_shipped(tree.path)
+            for name in tree.source.variables
+            if name in self.known
+        }
+        described = data_defaults()
+        return [name for name in own if name not in described]
 
-
-def _literal(value: Any) -> ast.expr:
-    return ast.parse(repr(value), mode='eval').body
-
-
-def _is_plain(node: ast.expr) -> bool:
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        return False
-    return not isinstance(value, dict)
+    def _refusal(self, name: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> ConfigError:
+        got = f'{name}={options[name]!r}' if name in options else name
+        like = near_variables(self.tree, name, self.kind, values)
+        hint = f' Near it: {", ".join(like)}.' if like else ''
+        reason = why_not(self.tree, name, self.kind)
+        return ConfigError(f'Expected variables that act in {self.tree.path}, but got {got}: it {reason}.{hint}')

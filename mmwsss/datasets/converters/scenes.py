@@ -14,20 +14,6 @@ from mmwsss.datasets.shapes_scenes import ShapesScenes
 from mmwsss.utils.files import atomic_write
 from mmwsss.utils.progress import Progress
 
-SCENE_VARIABLES = {
-    'negative_classes': [],
-    'classes': ['smoke'],
-    **{f'{split}_ann': f'annotations/{split}.csv' for split in ('train', 'val', 'test')},
-    **{f'{split}_img': f'img_dir/{split}' for split in ('train', 'val', 'test')},
-    **{f'{split}_masks': f'ann_dir/{split}' for split in ('train', 'val', 'test')},
-    **{f'{split}_context': f'context_dir/{split}' for split in ('train', 'val', 'test')},
-}
-"""Config variables of a folder that :func:`export_scenes` wrote (beside ``dataset_root``)."""
-
-SHAPES_VARIABLES = {**SCENE_VARIABLES, 'classes': list(ShapesScenes.METAINFO['classes']), 'context_by_class': True}
-"""The same of generated scenes of several classes."""
-
-
 _KINDS: dict[str, tuple[type, tuple[str, str]]] = {
     'plumes': (PlumeScenes, ('chimney_given_smoke', 'chimney_given_clear')),
     'shapes': (ShapesScenes, ('context_given', 'context_without')),

@@ -1,4 +1,0 @@
-# Small sibling. Table 4.8's last row, co-training without projection: every channel of the student's patch tokens
-# against every map of the teacher.
-_base_ = './co_vitmini_r18_cos_channel.py'
-model = dict(neck=None)

@@ -1,3 +1,0 @@
-# Small sibling. Table 4.7, co-training.
-_base_ = './ts_vitmini_r18_cos_spatial.py'
-model = dict(paradigm='co', teacher_checkpoint=None)
