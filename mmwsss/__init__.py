@@ -60,7 +60,7 @@ def _name_our_configs(_: ModuleType) -> None:
 
 check_dependencies()
 name_installed_hosts()
-on_import('mmengine.config.config', after=_name_our_configs)
+on_import('mmengine.config', after=_name_our_configs)
 cure_torchvision()
 
 

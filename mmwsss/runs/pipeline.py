@@ -74,6 +74,7 @@ class Pipeline:
             )
         self.stages[name] = kind
         build(name, entry)
+        self._check_needs(name, self.runs[name])
 
     def _run(self, name: str, action: str, entry: Mapping[str, Any], **more: Any) -> Run:
         """Add a run; its inputs are those of the entry, the given ones, and generated scenes."""
@@ -109,6 +110,14 @@ class Pipeline:
             raise InputError(f'Expected a run of {known}, defined above it, but got {text!r}.')
         run = pipeline.runs[name]
         return Output(run, output or _MAIN_OUTPUT.get(run.action, 'checkpoint'))
+
+    def _check_needs(self, name: str, run: Run) -> None:
+        cfg = run.load()
+        missing = [variable for variable in cfg.get('needs') or {} if variable not in {**run.inputs, **run.options}]
+        if missing:
+            raise InputError(
+                f'Expected inputs for what {run.config} needs, but the entry {name} has none for {", ".join(missing)}.'
+            )
 
     def _classifier(self, name: str, entry: dict[str, Any]) -> None:
         trained = self._run(name, 'train', entry, options={'seed': self.cfg.seed})

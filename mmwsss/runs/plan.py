@@ -38,8 +38,7 @@ def plan_table(store: Store, runs: Sequence[Run]) -> str:
     lines = ['  '.join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]) for row in [header, *rows]]
     waiting = sum(seconds_of(run) or 0 for run in again)
     unknown = sum(seconds_of(run) is None for run in again)
-    lines.append(
-        f'{len(runs) - len(again)} of {len(runs)} runs stand; the others took {waiting:.0f} s before'
-        + (f', {unknown} of them never ran' if unknown else '')
-    )
+    rest = f'; the others took {waiting:.0f} s before' if again else ''
+    never = f', {unknown} of them never ran' if unknown else ''
+    lines.append(f'{len(runs) - len(again)} of {len(runs)} runs stand{rest}{never}')
     return '\n'.join(lines)

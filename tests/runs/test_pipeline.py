@@ -1,4 +1,4 @@
-"""The whole chain at toy size: teacher, control, student, masks, segmentor, report; resumable and repeatable."""
+"""A pipeline at toy size: teacher, control, student, masks, segmentor, report; resumable and repeatable."""
 
 import json
 import shutil
@@ -8,34 +8,39 @@ import torch
 from conftest import toy_variables, write_toy
 from PIL import Image
 
-from mmwsss.apis import Pipeline, load_pipeline, train
+from mmwsss.apis import train
 from mmwsss.apis import test as run_test
 from mmwsss.apis.training import prepare
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.pictures import read_mask
-from mmwsss.utils.files import read_json
+from mmwsss.runs import Pipeline, StaleRunError, load_pipeline
 
 NET = {'embed_dims': 32, 'num_layers': 1}
+MAPS = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 8}
 QUICK = {'img_size': 32, 'num_workers': 0, 'epochs': 1, 'batch_size': 4}
 
 
 def toy_pipeline(root, work_dir, **more):
-    maps = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 8}
-    options = {'dataset_root': str(root), 'work_dir': str(work_dir), **more}
-    cfg = load_pipeline('configs/pipelines/smoke5k.py', options)
-    cfg.data.update(toy_variables(root, val=True, test=True))
-    cfg.pretrain = None
-    for name in ('teacher', 'control', 'student'):
-        cfg[name].variables.update(QUICK)
-        if name != 'teacher':
-            cfg[name].variables.update(NET)
-    cfg.student.variables.update(NET)
-    cfg.teacher.variables.embed_dims = 32
-    cfg.teacher.maps.variables.update(maps)
-    cfg.pseudo.variables.update(maps)
-    cfg.segmentor.variables.update(QUICK)
+    cfg = load_pipeline('configs/pipelines/smoke5k.py', {'dataset_root': str(root), 'work_dir': str(work_dir), **more})
+    cfg.data_options.update(toy_variables(root, val=True, test=True))
+    cfg.include = {}
+    shrink(cfg)
     return cfg
+
+
+def shrink(cfg, net=NET, maps=MAPS):
+    """Toy size; from nothing."""
+    for name, entry in cfg.runs.items():
+        if entry.get('maps'):
+            entry.maps.options.update(maps)
+        if 'masks' in entry:
+            entry.options.update(QUICK)
+        elif 'of' in entry:
+            entry.options.update(maps)
+        else:
+            entry.options.update({**QUICK, **(net if name != 'teacher' else {})})
+            entry['inputs'] = {k: v for k, v in (entry.get('inputs') or {}).items() if k == 'teacher_checkpoint'}
 
 
 @pytest.fixture(scope='module')
@@ -59,7 +64,7 @@ def test_every_stage_left_its_figures(finished):
     for name in ('teacher', 'control', 'student'):
         assert stages[name]['threshold_source'] == 'val masks'
         assert {'oracle', 'at_0.3', 'floor_all_foreground'} <= set(stages[name])
-    assert stages['pseudo']['seed']['iou_dataset'] is not None and stages['pseudo']['test']['seed']
+    assert stages['pseudo']['unrefined']['iou_dataset'] is not None and stages['pseudo']['test']['unrefined']
     assert {'iou_dataset', 'miou'} == set(stages['segmentor']['all_images'])
     assert {'pixels', 'images'} == set(stages['segmentor']['false_alarms'])
     assert 'NaN' not in (work_dir / 'summary.json').read_text()
@@ -80,25 +85,77 @@ def test_second_call_redoes_nothing(finished):
     again = Pipeline(toy_pipeline(root, work_dir), lines.append).run()
     assert again['stages'] == summary['stages']
     assert {path: path.stat().st_mtime_ns for path in work_dir.rglob('*.pth')} == stamps
-    assert sum('(stands)' in line for line in lines) == 5
+    assert sum('(stands)' in line for line in lines) == len(Pipeline(toy_pipeline(root, work_dir)).runs) == 10
 
 
-def test_other_settings_are_refused_and_a_stage_can_be_restarted(finished, tmp_path):
+def test_other_settings_are_refused_and_a_run_can_be_restarted(finished, tmp_path):
     root, work_dir, summary, _ = finished
     copy = tmp_path / 'copy'
-    shutil.copytree(work_dir, copy)
-    for path in (copy / 'stages').glob('*.json'):
-        path.write_text(path.read_text().replace(str(work_dir), str(copy)))
+    shutil.copytree(work_dir, copy)  # moved results stand
     cfg = toy_pipeline(root, copy)
-    cfg.segmentor.variables.epochs = 2
-    with pytest.raises(ValueError, match='stage segmentor .* made by other settings.*--restart segmentor'):
+    cfg.runs.segmentor.options.epochs = 2
+    with pytest.raises(StaleRunError, match='segmentor was made by other settings.*--restart segmentor'):
         Pipeline(cfg, lambda line: None).run()
     lines = []
     Pipeline(cfg, lines.append).run(restart='segmentor')
-    assert sum('(stands)' in line for line in lines) == 4
+    assert sum('(stands)' in line for line in lines) == 8
     assert (copy / 'segmentor.old1').is_dir() and (copy / 'segmentor' / 'epoch_2.pth').exists()
-    with pytest.raises(ValueError, match="Expected a stage of .* but got 'nope'"):
+    with pytest.raises(ValueError, match="Expected a run of .* but got 'nope'"):
         Pipeline(cfg, print).run(until='nope')
+
+
+def test_plan_and_wrong_entries(finished, tmp_path):
+    root, work_dir, _, _ = finished
+    plan = Pipeline(toy_pipeline(root, work_dir)).plan()
+    assert '10 of 10 runs stand' in plan and 'student_maps' in plan
+    plan = Pipeline(toy_pipeline(root, tmp_path / 'new')).plan()
+    assert '0 of 10 runs stand' in plan and not (tmp_path / 'new').exists()
+    cfg = toy_pipeline(root, tmp_path / 'new')
+    cfg.runs.student.inputs.teacher_checkpoint = 'techer'
+    with pytest.raises(ValueError, match=r"Expected a run of \['teacher', .*defined above it, but got 'techer'"):
+        Pipeline(cfg)
+    cfg = toy_pipeline(root, tmp_path / 'new')
+    cfg.runs.pseudo.config = 'configs/data/voc12.py'
+    with pytest.raises(ValueError, match=r"for pseudo, but configs/data/voc12\.py is of kind 'data'"):
+        Pipeline(cfg)
+    with pytest.raises(ValueError, match="Expected a config of kind 'pipeline', but configs/vitb.py is of kind"):
+        load_pipeline('configs/vitb.py')
+    with pytest.raises(ValueError, match='Expected inputs for what configs/ts_vitb_r50_cos_global.py needs'):
+        cfg = toy_pipeline(root, tmp_path / 'new')
+        cfg.runs.student.inputs = {}
+        Pipeline(cfg)
+
+
+def test_everything_is_looked_at_before_the_first_training(finished, tmp_path):
+    root = finished[0]
+    copy = tmp_path / 'data'
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns('work'))
+    (copy / 'test.json').write_text('{}')
+    with pytest.raises(ValueError, match='test.json'):
+        Pipeline(toy_pipeline(copy, tmp_path / 'new'), lambda line: None).run()
+    assert not list(tmp_path.glob('new/**/*.pth'))
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        Pipeline(toy_pipeline(tmp_path / 'nowhere', tmp_path / 'new'))
+
+
+def test_corrected_labels_run_through_the_whole_pipeline(finished, tmp_path):
+    root, work_dir, _, _ = finished
+    copy = tmp_path / 'data'
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns('work'))
+    cfg = toy_pipeline(copy, tmp_path / 'work')
+    for name in ('control', 'segmentor'):
+        cfg.runs.pop(name)
+    Pipeline(cfg, lambda line: None).run()
+    labels = json.loads((copy / 'train.json').read_text())
+    corrected = next(entry for entry in labels['data_list'] if entry['gt_label'] == 1)
+    corrected['gt_label'] = 0
+    (copy / 'train.json').write_text(json.dumps(labels))
+    lines = []
+    Pipeline(cfg, lines.append).run()
+    assert not any('(stands)' in line for line in lines)
+    records = [json.loads(line) for line in (tmp_path / 'work/pseudo/manifest.jsonl').read_text().splitlines()]
+    record = next(record for record in records if record['img_path'].endswith(corrected['img_path']))
+    assert record['labels'] == [] and (tmp_path / 'work/teacher.old1').is_dir()
 
 
 def test_student_checkpoint_has_no_teacher(finished):
@@ -112,12 +169,12 @@ def test_a_folder_without_any_masks(tmp_path):
     names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'img_size': 32, 'epochs': 1}
     names['pretrain_on_scenes'] = False
     cfg = load_pipeline('configs/pipelines/folder.py', {**names, 'work_dir': str(tmp_path / 'work')})
-    for name in ('teacher', 'student'):
-        cfg[name].variables.update({'batch_size': 4, 'num_workers': 0})
-    cfg.segmentor.variables.update({'batch_size': 4, 'num_workers': 0})
+    for name in ('teacher', 'student', 'segmentor'):
+        cfg.runs[name].options.update({'batch_size': 4, 'num_workers': 0})
     summary = Pipeline(cfg, lambda line: None).run()
     assert summary['stages']['pseudo']['ok'] == 9
-    assert summary['stages']['student']['threshold'] == 0.5
+    run = json.loads((tmp_path / 'work/pseudo/run.json').read_text())
+    assert run['config']['unrefined']['threshold'] == 0.5
     assert 'iou_image' not in summary['stages']['segmentor']
     html = (tmp_path / 'work' / 'report.html').read_text()
     assert 'ground truth' not in html.split('Gallery')[1] and 'sample' in html
@@ -133,7 +190,7 @@ def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
         (standard / 'annotations').mkdir(exist_ok=True)
         shutil.copy(root / f'{split}.json', standard / 'annotations')
     cfg = toy_pipeline(root, tmp_path / 'work')
-    cfg.data = {'dataset_root': str(standard), 'train_masks': None}
+    cfg.data_options = {'dataset_root': str(standard), 'train_masks': None, 'group_file': None}
     summary = Pipeline(cfg, lambda line: None).run(until='teacher')
     assert summary['stages']['teacher']['threshold_source'] == 'val masks'
     assert summary['stages']['teacher']['split'] == 'test'
@@ -150,27 +207,27 @@ def test_a_split_that_does_not_show_every_class(finished, tmp_path):
         for path in (root / 'ann' / split).rglob('*.png'):  # smoke is class 1 after fire: pixel value 2
             Image.fromarray(read_mask(path) * 2).save(path)
     cfg = toy_pipeline(root, tmp_path / 'work')
-    cfg.data.update({f'{split}_ann': f'{split}.csv' for split in ('train', 'val', 'test')})
-    cfg.data.train_masks = None
+    cfg.data_options.update({f'{split}_ann': f'{split}.csv' for split in ('train', 'val', 'test')})
+    cfg.data_options.train_masks = None
     summary = Pipeline(cfg, lambda line: None).run()
     assert summary['classes'] == ['fire', 'smoke']
     assert set(summary['stages']['student']['per_class']) == {'background', 'fire', 'smoke'}
     assert 'iou_fire' in summary['stages']['segmentor'] and summary['stages']['pseudo']['test']['ok'] == 7
 
 
-def test_pretraining_on_scenes_is_where_the_networks_start(finished, tmp_path):
+def test_what_an_included_pipeline_trained_is_where_the_networks_start(finished, tmp_path):
     root = finished[0]
+    start = load_pipeline('configs/pipelines/pretrain.py', {'work_dir': str(tmp_path / 'start')})
+    start.generate.update({'numbers': {'train': 8, 'val': 4, 'test': 4}, 'size': 32})
+    shrink(start)
+    start.dump(tmp_path / 'start.py')
     cfg = toy_pipeline(root, tmp_path / 'work')
-    start = {'work_dir': str(tmp_path / 'start'), 'scenes.numbers': {'train': 8, 'val': 4, 'test': 4}}
-    start.update({f'{name}.variables.epochs': 1 for name in ('teacher', 'control')})
-    start.update({f'{name}.variables.batch_size': 4 for name in ('teacher', 'control')})
-    start.update({f'control.variables.{key}': value for key, value in NET.items()})
-    start['teacher.variables.embed_dims'] = 32
-    start.update({f'{name}.variables.img_size': 32 for name in ('teacher', 'control')})
-    cfg.pretrain = {'config': 'configs/pipelines/pretrain.py', 'options': start}
-    for name in ('teacher', 'control'):
-        cfg[name].variables.lr = 0.0  # what it starts from is what it ends with
+    cfg.include = {'pretrain': str(tmp_path / 'start.py')}
+    for name, variable in (('teacher', 'teacher_init'), ('control', 'student_init')):
+        cfg.runs[name].options.lr = 0.0  # what it starts from is what it ends with
+        cfg.runs[name].inputs = {variable: f'pretrain/{name}'}
     Pipeline(cfg, lambda line: None).run(until='control')
+    assert not (tmp_path / 'work' / 'student').exists() and (tmp_path / 'work/control_maps/result.json').exists()
     for name in ('teacher', 'control'):
         before, after = (
             torch.load(folder / name / 'epoch_1.pth', weights_only=False)['state_dict']
@@ -191,7 +248,7 @@ def losses(work_dir):
     return found
 
 
-@pytest.mark.parametrize('name', ['vitmini', 'co_vitmini_r18_cos_global', 'seg'])
+@pytest.mark.parametrize('name', ['vitb', 'co_vitb_r50_cos_global', 'seg'])
 def test_resumed_loss_curve_is_the_uninterrupted_one(name, finished, tmp_path):
     root, work_dir, _, _ = finished
 
@@ -203,7 +260,7 @@ def test_resumed_loss_curve_is_the_uninterrupted_one(name, finished, tmp_path):
         else:
             path = f'configs/{name}.py'
             options.update(NET)
-        cfg = load_config(path, options)
+        cfg = load_config(path, options, scale='small')
         cfg.default_hooks.logger.interval = 1
         return cfg
 
@@ -246,11 +303,11 @@ def test_the_papers_row_runs_at_reduced_size_by_options_alone(toy, tmp_path):
     assert runner.iter == 1
 
 
-def test_test_tool(finished):
+def test_a_segmentor_can_be_tested_by_hand(finished):
     root, work_dir, summary, _ = finished
-    result = read_json(work_dir / 'stages' / 'segmentor.json')
-    cfg = load_config('configs/seg/segformer_mit-b0_pseudo-512x512.py', result['options'])
-    figures = run_test(cfg, result['checkpoint'], work_dir / 'again')
+    pipeline = Pipeline(toy_pipeline(root, work_dir))
+    cfg = pipeline.runs['segmentor_test'].load()
+    figures = run_test(cfg, work_dir / 'segmentor' / 'epoch_1.pth', work_dir / 'again')
     assert figures['iou_dataset'] == pytest.approx(summary['stages']['segmentor']['iou_dataset'])
     with pytest.raises(FileNotFoundError, match=r'Expected a checkpoint in nowhere\.pth'):
         run_test(cfg, 'nowhere.pth')
