@@ -28,7 +28,7 @@ def _image_iou(counts: PixelCounts, classes: tuple[str, ...]) -> float | None:
 
 def _scores(parts: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
     """IoU by image path: the segmentor's where it was tested, else the pseudo mask's."""
-    if Path(parts['ranking']).exists():
+    if parts['ranking'] and Path(parts['ranking']).exists():
         rows = read_json(parts['ranking'])
         scores = {row['img_path']: _image_iou(PixelCounts.from_list(row['counts']), classes) for row in rows}
     else:
