@@ -70,7 +70,9 @@ def test_weights_must_be_whole(tmp_path):
     net = TimmFeatures(
         'resnet18', (2,), init_cfg={'type': 'Pretrained', 'checkpoint': str(tmp_path / 'part.pth')}
     )  # fmt: skip
-    with pytest.raises(ValueError, match=r'TimmFeatures resnet18 in .*part\.pth, but they do not fit:[^$]*layer1\.0\.conv1'):
+    with pytest.raises(
+        ValueError, match=r'TimmFeatures resnet18 in .*part\.pth, but they do not fit:[^$]*layer1\.0\.conv1'
+    ):
         net.init_weights()
 
 
@@ -106,7 +108,9 @@ def test_without_timm(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(dependencies.importlib, 'import_module', missing)
-    with pytest.raises(ImportError, match=r'TimmFeatures needs the package timm\. Install it with: pip install "mmwsss\[pre'):
+    with pytest.raises(
+        ImportError, match=r'TimmFeatures needs the package timm\. Install it with: pip install "mmwsss\[pre'
+    ):
         TimmFeatures('resnet18')
 
 

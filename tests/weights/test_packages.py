@@ -133,7 +133,9 @@ def test_a_changed_byte_is_refused(package):
     sha256 = PACKAGES['efficientnet-lite0'].sha256
     for use in (read_package, load_checkpoint_file, lambda address: resolve_pretrained(
             {'init_cfg': {'type': 'Pretrained', 'checkpoint': address}}, 'x')):  # fmt: skip
-        with pytest.raises(ValueError, match=rf'Expected sha256 {sha256} of the weights .*lite0.*, but got [0-9a-f]{{64}}'):
+        with pytest.raises(
+            ValueError, match=rf'Expected sha256 {sha256} of the weights .*lite0.*, but got [0-9a-f]{{64}}'
+        ):
             use(LITE0)
 
 
@@ -153,7 +155,9 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_unknown_weights():
-    with pytest.raises(ValueError, match=r"Expected package:// and a name of \['efficientnet-lite0', .* got package://x"):
+    with pytest.raises(
+        ValueError, match=r"Expected package:// and a name of \['efficientnet-lite0', .* got package://x"
+    ):
         find_package('package://x', 'x')
 
 
