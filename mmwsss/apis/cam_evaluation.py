@@ -67,6 +67,9 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+    names, classes = getattr(model, 'class_names', None), tuple(dataset.metainfo['classes'])
+    if names is not None and names != classes:
+        raise ValueError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
     figures = CamFigures(dataset.metainfo['classes'], bool(dataset.metainfo.get('context_by_class', False)))
     fusion = fusion_of(TRANSFORMS.build(step) for step in cfg.pseudo.to_dict()['refine'])
     steps = [TRANSFORMS.build(step) for step in refiners]

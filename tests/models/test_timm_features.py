@@ -70,9 +70,7 @@ def test_weights_must_be_whole(tmp_path):
     net = TimmFeatures(
         'resnet18', (2,), init_cfg={'type': 'Pretrained', 'checkpoint': str(tmp_path / 'part.pth')}
     )  # fmt: skip
-    with pytest.raises(
-        ValueError, match=r'TimmFeatures resnet18 in .*part\.pth, but they do not fit:[^$]*layer1\.0\.conv1'
-    ):
+    with pytest.raises(ValueError, match=r'checkpoint .*part\.pth does not fit timm.s resnet18:[^$]*layer1\.0\.conv1'):
         net.init_weights()
 
 

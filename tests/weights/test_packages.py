@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmwsss.weights import packages
-from mmwsss.weights.checkpoints import load_checkpoint_file, load_weights
+from mmwsss.weights.checkpoints import load_weights, read_checkpoint
 from mmwsss.weights.efficientnet_lite import to_timm
 from mmwsss.weights.packages import PACKAGES, find_package, read_package
 from mmwsss.weights.pretrained import resolve_pretrained
@@ -104,7 +104,7 @@ def test_names_that_are_none(raw):
 
 def test_every_way_in(raw):
     """By the door, by MMEngine's loader, and as what a config names."""
-    for state in (load_checkpoint_file(LITE0), CheckpointLoader.load_checkpoint(LITE0, logger='silent')):
+    for state in (read_checkpoint(LITE0), CheckpointLoader.load_checkpoint(LITE0, logger='silent')):
         assert torch.equal(state['blocks.6.0.conv_pwl.weight'], raw['_blocks.15._project_conv.weight'])
     model = {'init_cfg': {'type': 'Pretrained', 'checkpoint': LITE0}}
     resolve_pretrained(model, 'x')
@@ -131,7 +131,7 @@ def test_a_changed_byte_is_refused(package):
     content[1_000_000] ^= 1
     package.write_bytes(bytes(content))
     sha256 = PACKAGES['efficientnet-lite0'].sha256
-    for use in (read_package, load_checkpoint_file, lambda address: resolve_pretrained(
+    for use in (read_package, read_checkpoint, lambda address: resolve_pretrained(
             {'init_cfg': {'type': 'Pretrained', 'checkpoint': address}}, 'x')):  # fmt: skip
         with pytest.raises(
             ValueError, match=rf'Expected sha256 {sha256} of the weights .*lite0.*, but got [0-9a-f]{{64}}'
@@ -151,7 +151,7 @@ def test_a_missing_package_is_named(monkeypatch):
     with pytest.raises(ImportError, match=pattern):
         resolve_pretrained({'init_cfg': {'type': 'Pretrained', 'checkpoint': LITE0}}, 'lite0.py')
     with pytest.raises(ImportError, match=pattern):
-        load_checkpoint_file(LITE0)
+        read_checkpoint(LITE0)
 
 
 def test_unknown_weights():
@@ -167,11 +167,11 @@ def test_load_weights_is_all_or_nothing(tmp_path):
     torch.save({'state_dict': state}, path)
     load_weights(net, path, 'net', allow_unused=True)
     assert net.weight.sum() == 6
-    with pytest.raises(ValueError, match=r'Expected the weights of net in .*net\.pth, but they do not fit:[^$]*other'):
+    with pytest.raises(ValueError, match=r'The checkpoint .*net\.pth does not fit net:[^$]*other'):
         load_weights(net, path, 'net')
     for wrong in ({'weight': torch.ones(3, 2)}, {**state, 'bias': torch.ones(4)}):
         torch.save(wrong, path)
-        with pytest.raises(ValueError, match='do not fit:[^$]*bias'):
+        with pytest.raises(ValueError, match='does not fit net:[^$]*bias'):
             load_weights(net, path, 'net', allow_unused=True)
 
 
@@ -179,5 +179,5 @@ def test_timms_own_weights(monkeypatch):
     seen = []
     network = timm.create_model('resnet10t')
     monkeypatch.setattr(timm, 'create_model', lambda name, pretrained: seen.append((name, pretrained)) or network)
-    state = load_checkpoint_file('timm://resnet10t.c3_in1k')
+    state = read_checkpoint('timm://resnet10t.c3_in1k')
     assert seen == [('resnet10t.c3_in1k', True)] and state.keys() == network.state_dict().keys()
