@@ -70,7 +70,10 @@ def weights_only(trust: bool | None = None) -> Iterator[None]:
             with torch.serialization.safe_globals(_safe_globals()):
                 yield
         except pickle.UnpicklingError as error:
-            raise UnsafeCheckpointError(refusal('A checkpoint', _what_runs(error) or str(error))) from error
+            reason = _what_runs(error)
+            if reason is None:  # a broken file
+                raise
+            raise UnsafeCheckpointError(refusal('A checkpoint', reason)) from error
         finally:
             if before is None:
                 os.environ.pop(_FORCE, None)

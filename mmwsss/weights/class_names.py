@@ -44,7 +44,8 @@ def channels_of(
     """
     wanted = tuple(wanted)
     if found is None:
-        return _by_number(checkpoint, number, wanted, class_map)
+        _compare_number(checkpoint, number, wanted, class_map)
+        return None
     found = tuple(found)
     if len(found) != number:
         raise ValueError(f'Expected {number} class names for {checkpoint}, as it has classes, but got {list(found)}.')
@@ -70,7 +71,7 @@ def channels_of(
     return None if channels == list(range(number)) else channels
 
 
-def _by_number(
+def _compare_number(
     checkpoint: str | Path, number: int, wanted: tuple[str, ...], class_map: Mapping[str, str] | None
 ) -> None:
     if class_map is not None:

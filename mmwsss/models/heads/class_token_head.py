@@ -29,7 +29,7 @@ class ClassTokenHead(ImageLabelHead):
         super().__init__(num_classes, **kwargs)
         self.fc = nn.Linear(in_channels, num_classes)
 
-    def class_layers(self) -> list[nn.Module]:
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Where the classes are."""
         return [self.fc]
 

@@ -47,7 +47,7 @@ class ImageLabelHead(MultiLabelClsHead):
         """Logits (B, K) of maps that :meth:`class_maps` gave: the mean over positions of the first K."""
         return class_maps[:, : self.num_classes].mean((2, 3))
 
-    def class_layers(self) -> list[nn.Module]:
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """The convolutions or linear layers whose first K output channels are the classes."""
         return []
 

@@ -116,7 +116,7 @@ class PCMHead(ImageLabelHead):
         if self.fc8.bias is not None:
             nn.init.zeros_(self.fc8.bias)
 
-    def class_layers(self) -> list[nn.Module]:
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Where the classes are."""
         return [self.fc8]
 
