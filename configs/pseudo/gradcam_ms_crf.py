@@ -22,6 +22,8 @@ workers = None  # processes that refine; None: as many as pay
 precision = 'float32'  # 'bfloat16' or 'float16': autocast
 channels_last = False
 compile_blocks = False  # torch.compile on the blocks below the target layers
+checkpoint_classes = None  # names of the checkpoint's classes, in order, where it has none
+class_map = None  # class of the data -> class of the checkpoint, where they differ
 follow_links = False  # also read images that are links to somewhere outside the image folder
 
 default_scope = 'mmpretrain'
@@ -45,6 +47,8 @@ pseudo = dict(
     compile=compile_blocks,
     follow_links=follow_links,
     save_cam=save_cam,
+    **(dict(checkpoint_classes=checkpoint_classes) if checkpoint_classes else {}),
+    **(dict(class_map=class_map) if class_map else {}),
     generator=dict(
         type='mmwsss.CAMGenerator',
         method=method,

@@ -67,7 +67,9 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-    classes = dataset.metainfo['classes']
+    names, classes = getattr(model, 'class_names', None), tuple(dataset.metainfo['classes'])
+    if names is not None and names != classes:
+        raise ValueError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
     figures = CamFigures(classes, bool(dataset.metainfo.get('context_by_class', False)))
     fusion = build_fusion(cfg.pseudo.to_dict().get('fusion'), classes)
     steps = build_refiners(refiners, classes)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.registry import init_default_scope
-from mmseg.apis import inference_model, init_model
+from mmseg.apis import inference_model
 
 from mmwsss.apis.cam_evaluation import build_source
-from mmwsss.apis.inference import init_classifier
+from mmwsss.apis.inference import init_classifier, init_segmentor
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import PixelCounts, count_pixels, segmentation_figures
 from mmwsss.refine import build_fusion, build_step
@@ -74,7 +73,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     fusion = build_fusion(settings.get('fusion'), classes)
     rows = []
     batches = [[index] for index, _ in chosen]  # a picture at a time: in its own order
-    source = build_source(cfg, init_classifier(parts['student']), dataset, batches)
+    source = build_source(cfg, init_classifier(parts['student'], classes=classes), dataset, batches)
     for (_, group), item in zip(chosen, source):
         path = item.info['img_path']
         results = fusion(item.for_fusion())
@@ -95,8 +94,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
         )
     if parts['segmentor']:
         init_default_scope('mmseg')
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        model = init_model(parts['segmentor_config'], parts['segmentor'], device=device)
+        model = init_segmentor(parts['segmentor_config'], parts['segmentor'], classes)
         for row in rows:
             result = inference_model(model, row.img_path)
             row.prediction = result.pred_sem_seg.data.squeeze(0).cpu().numpy().astype(np.uint8)

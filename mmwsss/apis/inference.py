@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +13,107 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmwsss.registry import MODELS
-from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
+from mmwsss.weights.checkpoints import load_weights, read_checkpoint
+from mmwsss.weights.class_names import channels_of, names_in
+from mmwsss.weights.embedded_config import model_config
+from mmwsss.weights.trust import trusting
 
 
 def init_classifier(
     checkpoint: str | Path,
     config: Config | None = None,
-    num_classes: int | None = None,
+    classes: Sequence[str] | None = None,
     device: str | torch.device | None = None,
+    *,
+    checkpoint_classes: Sequence[str] | None = None,
+    class_map: Mapping[str, str] | None = None,
+    trust: bool | None = None,
 ) -> nn.Module:
     """Build a classifier or distiller and load its weights, all of them or not at all.
 
     Args:
         checkpoint: The weights; a checkpoint of the project's own training carries its config.
         config: Training config for a checkpoint that carries none, or to overrule it.
-        num_classes: Number of classes of the data, to be compared.
+        classes: Classes of the data, in order; the checkpoint's must be the same. None compares nothing.
         device: By default a GPU where there is one.
+        checkpoint_classes: Names of the checkpoint's classes, in order, where it has none or wrong ones. Without names
+            only their number is compared, with a warning.
+        class_map: From a class of the data to one of the checkpoint, where names, order or number differ; the network
+            then gives the classes of the data.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
 
     Returns:
-        nn.Module: in eval mode.
+        nn.Module: in eval mode; its ``class_names`` are those of its classes, None where nobody knows them.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing.
-        ValueError: If it is broken, does not fit the model, or has other classes than the data.
+        UnsafeCheckpointError: If it would run code.
+        ValueError: If it is broken, does not fit the model, or has other classes than the data; names both lists.
     """
-    content = load_checkpoint_file(checkpoint)
-    config = model_config(content, checkpoint, config)
+    content = read_checkpoint(checkpoint, trust)
+    config = model_config(content, checkpoint, config, trust)
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     settings: dict[str, Any] = config.model.to_dict()
     if 'data_preprocessor' in config and 'data_preprocessor' not in settings:
         settings['data_preprocessor'] = config.data_preprocessor.to_dict()
-    model = MODELS.build(settings)
+    with trusting(trust):
+        model = MODELS.build(settings)
     if not hasattr(model, 'cam_classifier'):
         raise ValueError(
             f'Expected a MapClassifier or CrossArchDistiller for {checkpoint}, but got {type(model).__name__}.'
         )
-    try:
-        model.load_state_dict(content.get('state_dict', content))
-    except RuntimeError as error:
-        raise ValueError(f'The checkpoint {checkpoint} does not fit the model: {error}') from error
-    if num_classes is not None and model.num_classes != num_classes:
-        raise ValueError(
-            f'Expected a checkpoint of {num_classes} classes, as the data set has, '
-            f'but {checkpoint} has {model.num_classes}.'
-        )
-    device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    return model.to(device).eval()
+    load_weights(model, content, 'the model', checkpoint)
+    names = names_in(content) if checkpoint_classes is None else tuple(checkpoint_classes)
+    if classes is not None:
+        channels = channels_of(checkpoint, names, model.num_classes, classes, class_map)
+        if channels is not None:
+            model.cam_classifier.head.select_classes(channels)
+        names = tuple(classes)
+    model.class_names = names  # None: unknown
+    return model.to(_device(device)).eval()
+
+
+def init_segmentor(
+    config: Config,
+    checkpoint: str | Path,
+    classes: Sequence[str] | None = None,
+    device: str | torch.device | None = None,
+    *,
+    trust: bool | None = None,
+) -> nn.Module:
+    """Build a model of MMSegmentation and load its weights, as its ``init_model`` does, through the one door.
+
+    Args:
+        config: Its training config.
+        checkpoint: The weights.
+        classes: Classes of the data without the background, in order; the checkpoint's (whose first is the background)
+            must be the same. None compares nothing.
+        device: By default a GPU where there is one.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
+
+    Returns:
+        nn.Module: in eval mode, ready for ``mmseg.apis.inference_model``.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing.
+        UnsafeCheckpointError: If it would run code.
+        ValueError: If it is broken, does not fit the model, or has other classes than the data; names both lists.
+    """
+    content = read_checkpoint(checkpoint, trust)
+    init_default_scope('mmseg')
+    settings = copy.deepcopy(config.model)
+    settings.pretrained, settings.train_cfg = None, None
+    with trusting(trust):
+        model = MODELS.build(settings)
+    load_weights(model, content, 'the model', checkpoint)
+    if classes is not None:
+        names = names_in(content)
+        number = getattr(model, 'num_classes', None) or model.decode_head.num_classes
+        channels_of(checkpoint, names and names[1:], number - 1, classes)
+    model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
+    model.cfg = config  # inference_model reads the pipeline from it
+    return model.to(_device(device)).eval()
+
+
+def _device(device: str | torch.device | None) -> str | torch.device:
+    return device or ('cuda' if torch.cuda.is_available() else 'cpu')

@@ -36,6 +36,7 @@ def make_pseudo(
     model_cfg: Config | None = None,
     workers: int | None = None,
     launcher: str = 'none',
+    trust: bool | None = None,
 ) -> dict[str, Any]:
     """Make the masks of a data set, or what is missing of them.
 
@@ -47,6 +48,7 @@ def make_pseudo(
         model_cfg: Training config, for a checkpoint that carries none.
         workers: Processes that refine; by default the config's ``pseudo.workers``.
         launcher: What started this process and others beside it: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
 
     Returns:
         dict: what stands in ``summary.json``.
@@ -69,7 +71,15 @@ def make_pseudo(
     if model_cfg is None and cfg.get('model') is not None:
         model_cfg = cfg
     device = f'cuda:{local_rank() % torch.cuda.device_count()}' if torch.cuda.is_available() else 'cpu'
-    model = init_classifier(checkpoint, model_cfg, len(classes), device)
+    model = init_classifier(
+        checkpoint,
+        model_cfg,
+        classes,
+        device,
+        checkpoint_classes=settings.get('checkpoint_classes'),
+        class_map=settings.get('class_map'),
+        trust=trust,
+    )
     content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),

@@ -75,6 +75,7 @@ def train(
     launcher: str = 'none',
     amp: bool = False,
     quiet: bool = False,
+    trust: bool | None = None,
 ) -> Runner:
     """Train.
 
@@ -85,6 +86,7 @@ def train(
         launcher: See :func:`prepare`.
         amp: See :func:`prepare`.
         quiet: Only warnings and the progress on the console; the log file has everything.
+        trust: Whether checkpoints may run code; by default the environment variable says it.
 
     Returns:
         Runner: after training.
@@ -93,7 +95,7 @@ def train(
         FileNotFoundError: If pre-trained weights are missing and cannot be fetched; says where to put them.
         UnsafeCheckpointError: If a checkpoint would run code.
     """
-    with weights_only():
+    with weights_only(trust):
         resolve_pretrained(cfg.get('model'), Path(cfg.filename).name if cfg.filename else 'The model')
         cfg = prepare(cfg, work_dir, launcher, amp)
         cfg.resume = resume
@@ -126,6 +128,7 @@ def test(
     work_dir: str | Path | None = None,
     launcher: str = 'none',
     quiet: bool = False,
+    trust: bool | None = None,
 ) -> dict:
     """Test a checkpoint.
 
@@ -135,6 +138,7 @@ def test(
         work_dir: See :func:`prepare`.
         launcher: See :func:`prepare`.
         quiet: See :func:`train`.
+        trust: See :func:`train`.
 
     Returns:
         dict: figures by name.
@@ -147,7 +151,7 @@ def test(
         raise FileNotFoundError(f'Expected a checkpoint in {checkpoint}, but there is no such file.')
     if cfg.get('test_dataloader') is None:
         raise ValueError(f'Expected a test_dataloader in {cfg.filename}, but it has none.')
-    with weights_only():
+    with weights_only(trust):
         if Path(checkpoint).is_file():
             check_checkpoint(checkpoint)
         cfg = prepare(cfg, work_dir, launcher)

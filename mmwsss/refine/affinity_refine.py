@@ -13,7 +13,8 @@ from mmengine.registry import DefaultScope
 
 from mmwsss.models.affinity.functional import affinity_matrix, random_walk
 from mmwsss.registry import MODELS, TRANSFORMS
-from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
+from mmwsss.weights.checkpoints import load_weights, read_checkpoint
+from mmwsss.weights.embedded_config import model_config
 
 
 @TRANSFORMS.register_module()
@@ -64,14 +65,14 @@ class AffinityRefine(BaseTransform):
             how = f' Make it with: {checkpoint_command}' if checkpoint_command else ''
             raise FileNotFoundError(f'Expected a trained AffinityNet in {checkpoint}, but there is no such file.{how}')
         self.beta, self.num_squarings, self.bg_exponent = beta, num_squarings, bg_exponent
-        content = load_checkpoint_file(checkpoint)
+        content = read_checkpoint(checkpoint)
         config = model_config(content, checkpoint)
         if not str(config.model.type).endswith('AffinityNet'):
             raise ValueError(f'Expected an AffinityNet in {checkpoint}, but got {config.model.type}.')
         self.size = int(config.img_size)
         with DefaultScope.overwrite_default_scope('mmseg'):
             self.model = MODELS.build(_without_pretrained(config.model.to_dict()))
-        self.model.load_state_dict(content['state_dict'])
+        load_weights(self.model, content, 'the AffinityNet', checkpoint)
         self.model.eval()
 
     def transform(self, results: dict) -> dict:

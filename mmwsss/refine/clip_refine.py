@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
-from mmwsss.weights.pretrained import require_weights
+from mmwsss.weights.clip import load_clip
 
 
 def patch_text_scores(patches: Tensor, positive: Tensor, negative: Tensor, scale: float) -> Tensor:
@@ -84,10 +83,8 @@ class CLIPRefine(BaseTransform):
         package = require('open_clip', type(self).__name__)
         if arch not in package.list_models():
             raise ValueError(f'Expected the name of an open_clip network, but got {arch!r}.')
-        if checkpoint not in package.list_pretrained_tags_by_model(arch):
-            require_weights(checkpoint, type(self).__name__)
         self.fuse = fuse
-        self.model = _load(package, arch, checkpoint)
+        self.model = load_clip(package, arch, checkpoint, type(self).__name__)
         if not hasattr(self.model.visual, 'output_tokens'):
             raise ValueError(f'Expected a CLIP with a ViT, but {arch} has none.')
         self.model.visual.output_tokens = True
@@ -153,12 +150,3 @@ class CLIPRefine(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(fuse={self.fuse!r})'
-
-
-def _load(package: object, arch: str, checkpoint: str) -> torch.nn.Module:
-    try:
-        return package.create_model(arch, pretrained=checkpoint).float().eval()
-    except Exception as error:  # no network, a broken file: whatever it was, the weights are what is needed
-        local = Path(checkpoint)
-        where = f'in {local}' if local.is_file() else f'under the tag {checkpoint!r}, which could not be fetched'
-        raise FileNotFoundError(f'Expected weights of {arch} {where}: {error}') from error

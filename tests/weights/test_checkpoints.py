@@ -16,7 +16,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 import mmwsss
 from mmwsss.apis import init_classifier, train
 from mmwsss.config.loading import load_config
-from mmwsss.weights.checkpoints import UnsafeCheckpointError, load_checkpoint_file, parse_config, weights_only
+from mmwsss.weights.checkpoints import UnsafeCheckpointError, read_checkpoint, weights_only
+from mmwsss.weights.embedded_config import parse_config
 
 ROOT = Path(mmwsss.__file__).parents[1]
 TINY = {**SMALL, 'embed_dims': 32, 'num_layers': 1}
@@ -46,7 +47,7 @@ def test_code_is_refused_and_not_run(tmp_path, legacy):
     path = tmp_path / 'bad.pth'
     torch.save({'state_dict': {}, 'x': Attack(tmp_path / 'made')}, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(UnsafeCheckpointError, match=r'bad\.pth holds more .*mkdir.*--trust-checkpoints'):
-        load_checkpoint_file(path)
+        read_checkpoint(path)
     assert not (tmp_path / 'made').exists()
 
 
@@ -81,7 +82,7 @@ def test_those_who_trust_may(tmp_path, monkeypatch):
     torch.save({'state_dict': {}, 'x': Attack(tmp_path / 'made')}, path)
     monkeypatch.setenv('MMWSSS_TRUST_CHECKPOINTS', '1')
     monkeypatch.setattr('mmengine.runner.checkpoint.print_log', lambda *args, **kwargs: None)
-    load_checkpoint_file(path)
+    read_checkpoint(path)
     assert (tmp_path / 'made').exists()
 
 
@@ -91,7 +92,7 @@ def test_mmengine_files_are_data(tmp_path):
         'message_hub': {'log': HistoryBuffer([1.0, 2.0], [1, 1]), 'n': np.float32(3), 'a': np.arange(3)},
     }
     torch.save(content, tmp_path / 'ok.pth')
-    loaded = load_checkpoint_file(tmp_path / 'ok.pth')
+    loaded = read_checkpoint(tmp_path / 'ok.pth')
     assert loaded['message_hub']['log'].mean() == 1.5 and loaded['message_hub']['a'].tolist() == [0, 1, 2]
 
 
@@ -103,7 +104,7 @@ class Getattr:
 def test_getattr_is_for_log_buffers_alone(tmp_path):
     torch.save({'x': Getattr()}, tmp_path / 'sly.pth')
     with pytest.raises(UnsafeCheckpointError, match='__init__'):
-        load_checkpoint_file(tmp_path / 'sly.pth')
+        read_checkpoint(tmp_path / 'sly.pth')
 
 
 @pytest.mark.filterwarnings('ignore')
@@ -126,7 +127,7 @@ def test_own_checkpoints_load_and_resume(trained, tmp_path):
     ],
 )
 def test_the_config_inside_is_read_and_not_run(text, named, trained, tmp_path, monkeypatch):
-    content = load_checkpoint_file(trained[0])
+    content = read_checkpoint(trained[0])
     content['meta']['cfg'] = text
     torch.save(content, tmp_path / 'config.pth')
     monkeypatch.chdir(tmp_path)

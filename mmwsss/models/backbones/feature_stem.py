@@ -13,8 +13,8 @@ from mmwsss.registry import MODELS
 class FeatureStem(BaseModule):
     """The last map of a backbone, and a convolution to one vector a patch.
 
-    With the early stages of a network that was trained on ImageNet, a small transformer learns from a few hundred images
-    what it would need millions for (the hybrid of Dosovitskiy et al., ICLR 2021). It is the ``stem`` of
+    With the early stages of a network that was trained on ImageNet, a small transformer learns from a few hundred
+    images (the hybrid of Dosovitskiy et al., ICLR 2021). It is the ``stem`` of
     :class:`~mmwsss.models.backbones.TokenMapVisionTransformer`, which fills in ``out_channels`` and ``patch_size``::
 
         stem = dict(

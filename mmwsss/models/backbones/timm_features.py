@@ -73,7 +73,7 @@ class TimmFeatures(BaseBackbone):
         )
         self.name, self.norm_eval = name, norm_eval
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.network: nn.Module = features.model.to(memory_format=self.memory_format)
+        self.network: Any = features.model.to(memory_format=self.memory_format)
         self.out_indices: list[int] = list(features.out_indices)
         self.out_channels: list[int] = features.feature_info.channels()
         self.out_strides: list[int] = features.feature_info.reduction()
@@ -110,7 +110,7 @@ class TimmFeatures(BaseBackbone):
         if init_cfg.get('type') != 'Pretrained':
             super().init_weights()
             return
-        load_weights(self.network, init_cfg['checkpoint'], f'{type(self).__name__} {self.name}', allow_unused=True)
+        load_weights(self.network, init_cfg['checkpoint'], f"timm's {self.name}", allow_unused=True)
         self._is_init = True
 
     def train(self, mode: bool = True) -> TimmFeatures:

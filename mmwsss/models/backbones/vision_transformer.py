@@ -54,6 +54,8 @@ class TokenMapVisionTransformer(VisionTransformer):
         - output: a tuple with, for each of ``out_indices``, the list of patch map (B, D, h, w) and class token (B, D)
     """
 
+    interpolate_mode: str
+
     def __init__(self, load_interpolate_mode: str | None = None, stem: dict | None = None, **kwargs: Any) -> None:
         super().__init__(out_type='raw', **kwargs)
         if stem is not None:

@@ -14,7 +14,7 @@ from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
-from mmwsss.weights.checkpoints import load_checkpoint_file
+from mmwsss.weights.checkpoints import load_weights, read_checkpoint, state_of
 
 _TEACHER = 'teacher.'
 
@@ -140,13 +140,9 @@ class CrossArchDistiller(BaseModel):
         if '://' not in path and not Path(path).is_file():
             how = f' Make it with: {self.teacher_command}' if self.teacher_command else ''
             raise FileNotFoundError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
-        checkpoint = load_checkpoint_file(path)
-        state = checkpoint.get('state_dict', checkpoint)
+        state = state_of(read_checkpoint(path))
         state = {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}
-        try:
-            self.teacher.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(f'The checkpoint {path} does not fit the teacher of this config: {error}') from error
+        load_weights(self.teacher, state, 'the teacher of this config', path)
 
     def train(self, mode: bool = True) -> CrossArchDistiller:
         """Set the mode; a frozen teacher stays in eval mode."""

@@ -29,6 +29,10 @@ class ClassTokenHead(ImageLabelHead):
         super().__init__(num_classes, **kwargs)
         self.fc = nn.Linear(in_channels, num_classes)
 
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Where the classes are."""
+        return [self.fc]
+
     def pre_logits(self, feats: tuple[list[Tensor], ...]) -> Tensor:
         """The class token (B, D)."""
         return feats[-1][1]

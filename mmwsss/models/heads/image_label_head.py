@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 from mmpretrain.models.heads import MultiLabelClsHead
 from mmpretrain.structures import DataSample
@@ -44,6 +46,28 @@ class ImageLabelHead(MultiLabelClsHead):
     def logits_of(self, class_maps: Tensor) -> Tensor:
         """Logits (B, K) of maps that :meth:`class_maps` gave: the mean over positions of the first K."""
         return class_maps[:, : self.num_classes].mean((2, 3))
+
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """The convolutions or linear layers whose first K output channels are the classes."""
+        return []
+
+    @torch.no_grad()
+    def select_classes(self, channels: Sequence[int]) -> None:
+        """Keep some classes, in another order: afterwards class i is what ``channels[i]`` was.
+
+        Raises:
+            ValueError: If the head does not say which of its layers have the classes.
+        """
+        layers = self.class_layers()
+        if not layers:
+            raise ValueError(f'Expected a head that says its class_layers, but {type(self).__name__} does not.')
+        for layer in layers:
+            rows = [*channels, *range(self.num_classes, len(layer.weight))]  # what follows the classes stays
+            layer.weight = nn.Parameter(layer.weight[rows].clone(), layer.weight.requires_grad)
+            if layer.bias is not None:
+                layer.bias = nn.Parameter(layer.bias[rows].clone(), layer.bias.requires_grad)
+            setattr(layer, 'out_channels' if isinstance(layer, nn.Conv2d) else 'out_features', len(rows))
+        self.num_classes = len(channels)
 
     def _get_loss(self, cls_score: Tensor, data_samples: list[DataSample], **kwargs: Any) -> dict[str, Tensor]:
         return {'loss': image_label_loss(cls_score, data_samples)}

@@ -116,6 +116,10 @@ class PCMHead(ImageLabelHead):
         if self.fc8.bias is not None:
             nn.init.zeros_(self.fc8.bias)
 
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Where the classes are."""
+        return [self.fc8]
+
     def class_maps(self, feats: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Class maps (B, K or K + 1, h, w), signed."""
         if len(feats) != 3 or feats[1].shape[2:] != feats[2].shape[2:]:

@@ -31,6 +31,10 @@ class PooledHead(ImageLabelHead):
         super().__init__(num_classes, **kwargs)
         self.fc = nn.Conv2d(in_channels, num_classes, 1)
 
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Where the classes are."""
+        return [self.fc]
+
     def class_maps(self, feats: tuple) -> Tensor:
         """Class maps (B, K, h, w), signed."""
         feat = feats[-1]

@@ -34,6 +34,10 @@ class TransCAMHead(ImageLabelHead):
         self.conv_cls = nn.Conv2d(in_channels[0], num_classes, 1)
         self.trans_cls = nn.Linear(in_channels[1], num_classes)
 
+    def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Where the classes are."""
+        return [self.conv_cls, self.trans_cls]
+
     def class_maps(self, feats: tuple[list[Tensor], ...]) -> Tensor:
         """Class maps (B, K, h, w) of the convolution branch, signed."""
         return self.conv_cls(feats[-1][0])

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mmwsss.utils.dependencies import require
+from mmwsss.weights.checkpoints import load_weights
 from mmwsss.weights.pretrained import require_weights
 
 ARCHS: dict[str, dict[str, Any]] = {
@@ -64,9 +65,5 @@ def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, need
         ),
     )
     if checkpoint is not None:
-        path = require_weights(checkpoint, needed_by)
-        try:
-            sam.load_state_dict(torch.load(path, map_location='cpu', weights_only=True))
-        except Exception as error:  # torch raises a dozen kinds for a broken file
-            raise ValueError(f'The checkpoint {path} does not fit the SAM {arch}: {error}') from error
+        load_weights(sam, require_weights(checkpoint, needed_by), f'the SAM {arch}')
     return sam.eval()
