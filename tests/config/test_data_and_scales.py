@@ -46,6 +46,11 @@ def test_a_users_own_description(tmp_path):
     assert config.train_dataloader.dataset.negative_classes == []  # the defaults', not those of smoke5k_wsss
     some = load_config('configs/vitb.py', data={'dataset_root': 'x', 'train_masks': None})  # a mapping is as it is
     assert some.train_dataloader.dataset.negative_classes == ['no_smoke'] and some.dataset_root == 'x'
+    mine.write_text("negative_classes = 'clean'\n")
+    assert load_data(mine)['negative_classes'] == ['clean']
+    mine.write_text("num_classes = 'three'\n")
+    with pytest.raises(ConfigError, match="Expected a number for num_classes, but got 'three'"):
+        load_data(mine)
     mine.write_text("datset_root = '/camera'\n")
     with pytest.raises(
         ConfigError, match=r"describe data in .*mine\.py, but got 'datset_root'\. Near it: dataset_root"
