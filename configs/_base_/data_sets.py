@@ -46,9 +46,7 @@ test_set = _base_.test_img and dict(
     test_mode=True,
 )
 
-_split = dict(
-    type='mmwsss.PhotoSplitDataset', group_file=_base_.group_file, group_columns=_base_.group_columns
-)
+_split = dict(type='mmwsss.PhotoSplitDataset', group_file=_base_.group_file, group_columns=_base_.group_columns)
 _pixels = dict(pixels=_base_.pixel_share, rest=1 - _base_.pixel_share)
 _supervised = dict(train=0.8, val=0.1, test=0.1)
 pixel_set = test_set and dict(

@@ -1,5 +1,5 @@
-# The variables that describe a data set, and their defaults. A file in configs/data, or one of your own for --data, sets
-# those that differ; configs/_base_/data_sets.py makes data sets of them.
+# The variables that describe a data set, and their defaults. A file in configs/data, or one of your own for --data,
+# sets those that differ; configs/_base_/data_sets.py makes data sets of them.
 kind = 'data'
 dataset_root = 'data'  # all other paths are below it
 num_classes = 1
@@ -7,7 +7,7 @@ classes = []  # names; []: those of the label file or of the class folders
 negative_classes = []  # what a label file calls images without any class
 num_train_images = None  # use the first N images only
 
-# labels (CSV or JSON; None: a sub-folder a class), images, masks for evaluation only, masks of what classes co-occur with
+# labels (CSV or JSON; None: a sub-folder a class), images, masks for evaluation only, masks of what co-occurs
 train_ann = 'annotations/train.json'
 train_img = 'img_dir/train'
 train_masks = None  # only ever read to say how good pseudo masks are

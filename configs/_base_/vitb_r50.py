@@ -1,5 +1,5 @@
-# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (vitmini_r18.py), which
-# a scale puts in the place of this one, have the same names: head_type, student_map, teacher_maps, student_init,
+# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (vitmini_r18.py),
+# which a scale puts in the place of this one, have the same names: head_type, student_map, teacher_maps, student_init,
 # teacher_init, patch_size; student, projection, teacher, cnn, deep_cnn.
 _base_ = './paper_recipe.py'
 patch_size = 16

@@ -1,7 +1,8 @@
-# Small networks in the place of ViT-B/16 and ResNet-50 + PCM, for training from scratch: scale "small". What lets the ViT
-# learn from so few images: a convolutional stem in the place of one large projection, patches of 8 pixels, four blocks.
-# In the paper's form, which stands here, these small students classify better than their control but their Grad-CAM is
-# hardly better; what makes their maps good is our form, classifier and consistency loss on the student's own class maps:
+# Small networks in the place of ViT-B/16 and ResNet-50 + PCM, for training from scratch: scale "small". What lets the
+# ViT learn from so few images: a convolutional stem in the place of one large projection, patches of 8 pixels, four
+# blocks. In the paper's form, which stands here, these small students classify better than their control but their
+# Grad-CAM is hardly better; what makes their maps good is our form, classifier and consistency loss on the student's
+# own class maps:
 # head_type=mmwsss.PooledHead student_map=class_maps teacher_maps=classes. docs/results.md has the figures.
 _base_ = './small_recipe.py'
 patch_size = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.config.files import find_config, find_named
-from mmwsss.config.options import near
+from mmwsss.config.options import check_value, near
 from mmwsss.config.source import ConfigError
 from mmwsss.config.tree import ConfigTree
 
@@ -31,7 +31,7 @@ def load_data(data: str | Path | Mapping[str, Any]) -> dict[str, Any]:
             taken as they are.
 
     Raises:
-        ConfigError: If a name is none of those that describe data.
+        ConfigError: If a name is none of those that describe data, or text stands for a number.
         FileNotFoundError: If there is no such file.
     """
     defaults = data_defaults()
@@ -50,7 +50,7 @@ def load_data(data: str | Path | Mapping[str, Any]) -> dict[str, Any]:
             like = near(name, defaults)
             hint = f' Near it: {", ".join(like)}.' if like else ''
             raise ConfigError(f'Expected variables that describe data in {where}, but got {name!r}.{hint}')
-    return {**base, **values}
+    return {**base, **{name: check_value(name, value, defaults[name]) for name, value in values.items()}}
 
 
 def load_generator(data: str | Path) -> dict[str, Any]:

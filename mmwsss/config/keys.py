@@ -38,7 +38,9 @@ def current_value(tree: ConfigTree, content: Mapping[str, Any], key: str, kind: 
             return ABSENT
         raise _unknown(tree, content, key, first)
     if not is_used:
-        raise ConfigError(f'Expected a variable or key of {tree.path} that is used, but got {key!r}{_advice(tree, key)}.')
+        raise ConfigError(
+            f'Expected a variable or key of {tree.path} that is used, but got {key!r}{_advice(tree, key)}.'
+        )
     value: Any = content[first]
     for depth, part in enumerate(inner):
         parent = '.'.join([first, *inner[:depth]])

@@ -136,4 +136,6 @@ def _names(text: str) -> list[str]:
     if text.startswith('[') and text.endswith(']'):
         text = text[1:-1]
     parts = [part.strip() for part in text.split(',')]
-    return [part[1:-1] if len(part) > 1 and part[0] == part[-1] and part[0] in '\'"' else part for part in parts if part]
+    return [
+        part[1:-1] if len(part) > 1 and part[0] == part[-1] and part[0] in '\'"' else part for part in parts if part
+    ]

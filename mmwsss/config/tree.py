@@ -33,9 +33,7 @@ class ConfigTree:
     def __init__(self, path: Path, swaps: Mapping[Path, Path] | None = None) -> None:
         self._build(path, dict(swaps or {}), None, ())
 
-    def _build(
-        self, path: Path, swaps: Mapping[Path, Path], scope: str | None, above: tuple[Path, ...]
-    ) -> None:
+    def _build(self, path: Path, swaps: Mapping[Path, Path], scope: str | None, above: tuple[Path, ...]) -> None:
         if path in above:
             raise ConfigError(f'Expected bases without a circle in {above[-1]}, but {path} inherits from itself.')
         self.path, self.scope = path, scope
