@@ -31,6 +31,11 @@ def count_pixels(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> np.nd
 
     Raises:
         ValueError: If sizes differ or a value is neither a class nor the ignore label.
+
+    >>> pred = np.array([[1, 1, 0, 0]])
+    >>> truth = np.array([[1, 0, 0, 255]])
+    >>> count_pixels(pred, truth, num_classes=1).tolist()  # columns: background, the class
+    [[1, 1], [1, 2], [2, 1]]
     """
     if pred.shape != truth.shape or pred.ndim != 2:
         raise ValueError(
@@ -47,7 +52,11 @@ def count_pixels(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> np.nd
 
 
 def class_iou(counts: np.ndarray) -> np.ndarray:
-    """IoU of counts (..., 3, C); NaN where a class is neither predicted nor there."""
+    """IoU of counts (..., 3, C); NaN where a class is neither predicted nor there.
+
+    >>> class_iou(np.array([[1, 1], [1, 2], [2, 1]])).tolist()
+    [0.5, 0.5]
+    """
     counts = np.asarray(counts, np.float64)
     intersection, pred, truth = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
     union = pred + truth - intersection
@@ -73,6 +82,12 @@ def segmentation_figures(counts: Sequence[np.ndarray], classes: Sequence[str]) -
         dict: ``iou_image``, ``iou_dataset``, ``miou``, ``num_images``, ``per_class`` (IoU of the summed counts by name,
         with background), ``all_images`` and ``false_alarms`` (share of ``pixels`` and of ``images`` with a mask among
         the images without the class, mean over classes). A figure without any image is None.
+
+    >>> pictures = [([[1, 1, 0]], [[1, 0, 0]]), ([[0, 0, 0]], [[0, 0, 0]])]
+    >>> counts = [count_pixels(np.array(pred), np.array(truth), 1) for pred, truth in pictures]
+    >>> figures = segmentation_figures(counts, ['smoke'])
+    >>> figures['iou_image'], figures['miou'], figures['false_alarms']
+    (0.5, 0.5, {'pixels': 0.0, 'images': 0.0})
     """
     table = np.stack(counts) if len(counts) else np.zeros((0, 3, len(classes) + 1), np.int64)
     shown = table[:, 2, 1:] > 0
