@@ -1,6 +1,7 @@
 """What ends a tool with one line, and what keeps its traceback; which noise is left out."""
 
 import logging
+import subprocess
 import sys
 import warnings
 
@@ -68,9 +69,10 @@ def test_noise_of_hosts_only(monkeypatch, capsys):
         warnings.warn('the learning rate is nonsense', stacklevel=1)
     assert [str(entry.message)[:12] for entry in seen] == ['dataset_meta', 'the learning']
     host_logging.print_log('Could not import OneDL', level=logging.DEBUG)
-    host_logging.print_log('weights do not match')
+    host_logging.print_log('teacher.head.fc8.bias is skipped since its requires_grad=False')
+    host_logging.print_log('backbone.conv1.weight is skipped since its requires_grad=False')
     host_logging.logger.print_log('"FileClient" will be deprecated in future.')
-    assert capsys.readouterr().out == 'weights do not match\n'
+    assert capsys.readouterr().out == 'backbone.conv1.weight is skipped since its requires_grad=False\n'
     host_noise.quiet_hosts()  # a second time is no second filter
     assert host_logging.print_log is host_logging.logger.print_log
 
@@ -82,3 +84,14 @@ def test_the_users_own_filters_win(monkeypatch):
         host_noise.quiet_hosts()
         warnings.warn('Fail to import ``MultiScaleDeformableAttention`` from ...', stacklevel=1)
     assert len(seen) == 1
+
+
+def test_lines_come_in_order_in_a_log(tmp_path):
+    code = (
+        'import sys\nfrom mmwsss.cli.session import tool_session\n'
+        'with tool_session():\n    print("first")\n    print("second", file=sys.stderr, flush=True)\n'
+        '    print("third")\n'
+    )
+    with open(tmp_path / 'log', 'w') as log:
+        subprocess.run([sys.executable, '-c', code], stdout=log, stderr=log, check=True, timeout=60)
+    assert (tmp_path / 'log').read_text().split() == ['first', 'second', 'third']
