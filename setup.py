@@ -58,7 +58,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
-    package_data={'mmwsss': ['visualization/*.html']},
+    package_data={'mmwsss': ['py.typed', 'visualization/*.html']},
     install_requires=requirements('runtime'),
     extras_require={
         'openmmlab': requirements('openmmlab'),

@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
+from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.registry import MODELS
 
 IMAGENET = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375], 'to_rgb': True}
@@ -41,7 +41,7 @@ def start(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     init_default_scope('mmpretrain')
     MMLogger.get_current_instance().setLevel('WARNING')  # no line for every weight that is initialised
-    warnings.filterwarnings('ignore', module='mm(cv|seg|pretrain|engine)')
+    quiet_hosts()
     print(machine(args.device), flush=True)
 
 

@@ -1,11 +1,18 @@
-"""Seconds to import the package and its peers, and to print a tool's help."""
+"""Seconds until the package is imported and until a tool's help stands, beside Python and the libraries alone.
+
+python benchmarks/startup.py --rounds 5
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from common import parser, side_by_side, start, table
+
+from mmwsss.cli.main import tools
 
 COMMANDS = {
     'python -c pass': ['-c', 'pass'],
@@ -13,22 +20,24 @@ COMMANDS = {
     'import mmengine': ['-c', 'import mmengine'],
     'import mmpretrain, mmseg': ['-c', 'import mmwsss, mmpretrain.models, mmseg.models'],
     'import mmwsss': ['-c', 'import mmwsss'],
-    'import mmwsss.models': ['-c', 'import mmwsss.models'],
-    'tools/train.py --help': ['tools/train.py', '--help'],
-    'tools/make_pseudo.py --help': ['tools/make_pseudo.py', '--help'],
+    'mmwsss.load_config': ['-c', 'import mmwsss; mmwsss.load_config'],
+    'mmwsss.train': ['-c', 'import mmwsss; mmwsss.train'],
+    'mmwsss --help': ['-c', 'import sys; sys.argv[1:] = ["--help"]; from mmwsss.cli.main import main; main()'],
+    **{f'tools/{name}.py --help': [f'tools/{name}.py', '--help'] for name in tools()},
     'tools/ablate.py --list': ['tools/ablate.py', '--list'],
 }
 
 
 def main() -> None:
     """Entry point."""
-    options = parser(__doc__)
+    options = parser(__doc__ or '')
     options.set_defaults(rounds=3)
     args = options.parse_args()
     start(args)
 
-    def run(command: list[str]):
-        return lambda: subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    def run(command: list[str]) -> Callable[[], object]:
+        root = Path(__file__).parents[1]
+        return lambda: subprocess.run([sys.executable, *command], check=True, capture_output=True, cwd=root)
 
     found = side_by_side({name: run(command) for name, command in COMMANDS.items()}, args.rounds)
     table(('command', 'seconds'), list(found.items()))

@@ -3,8 +3,8 @@
 The names below are imported when they are first used, so that ``import mmwsss`` takes no time:
 
 >>> import mmwsss
->>> mmwsss.CAMGenerator(method='gradcam', scales=(0.5, 1.0)).scales
-(0.5, 1.0)
+>>> mmwsss.load_config('configs/ts_vitb_r50_cos_global.py', {'img_size': 256}).img_size
+256
 """
 
 from importlib import import_module

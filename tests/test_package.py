@@ -111,13 +111,75 @@ def test_plain_nms_empty():
     assert plain_nms(torch.zeros(0, 4), torch.zeros(0), 0.5).shape == (0,)
 
 
-@pytest.mark.parametrize('tool', ['train', 'test', 'make_pseudo', 'pipeline', 'evaluate_cam', 'ablate', 'lr_range'])
-def test_console_command_help_from_any_folder(tool, tmp_path):
-    command = [
-        sys.executable,
-        '-c',
-        f'import sys; sys.argv = ["mmwsss", "{tool}", "--help"]\nfrom mmwsss.cli.main import main\nmain()',
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert 'usage:' in done.stdout
+    return done.stdout
+
+
+def test_import_is_light():
+    heavy = ('torch', 'torchvision', 'mmcv', 'mmseg', 'mmpretrain', 'cv2', 'matplotlib')
+    code = f'import sys, mmwsss\nprint([name for name in {heavy!r} if name in sys.modules], len(dir(mmwsss)) > 10)'
+    assert run_python(code) == '[] True\n'
+
+
+def test_ten_public_names():
+    names = [name for name in mmwsss.__all__ if name != '__version__']
+    assert len(names) == 10 and set(names) <= set(dir(mmwsss))
+    for name in names:
+        assert getattr(mmwsss, name).__name__ == name and name in vars(mmwsss)
+    with pytest.raises(AttributeError, match="module 'mmwsss' has no attribute 'make_pseudos'"):
+        _ = mmwsss.make_pseudos
+
+
+def test_type_checkers_see_the_public_names():
+    (block,) = [node for node in ast.parse((ROOT / '__init__.py').read_text()).body if isinstance(node, ast.If)]
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert seen == mmwsss._PLACES
+
+
+def test_components_are_found_by_custom_imports():
+    names = (
+        'MODELS.CrossArchDistiller MODELS.FeatureProjectionNeck MODELS.CosineGlobalKTLoss MODELS.PCMHead '
+        'TASK_UTILS.CAMGenerator TRANSFORMS.CRFRefine DATASETS.PseudoMaskDataset '
+        'METRICS.WeakSegMetric HOOKS.ProgressHook'
+    )
+    code = (
+        'from mmengine.utils import import_modules_from_strings\nimport_modules_from_strings(["mmwsss"])\n'
+        'import mmengine.registry as registry\n'
+        f'for name in {names!r}.split():\n'
+        '    node, kind = name.split(".")\n'
+        '    assert getattr(registry, node).get(f"mmwsss.{kind}").__name__ == kind, name\n'
+    )
+    run_python(code)
+
+
+def test_hosts_and_scope_are_in_the_table_of_mmengine():
+    code = (
+        'import {0}\nimport {1}\nfrom mmengine.config.utils import MODULE2PACKAGE as table\n'
+        'from mmwsss.utils.dependencies import installed_version\n'
+        'assert table["mmwsss"] == "mmwsss"\n'
+        'assert table["mmseg"] == installed_version("mmseg")[0]\n'
+        'assert table["mmpretrain"] == installed_version("mmpretrain")[0]\n'
+    )
+    run_python(code.format('mmwsss', 'mmengine'))
+    run_python(code.format('mmengine.config', 'mmwsss'))
+
+
+@pytest.mark.parametrize('importer', ['torchvision', 'segment_anything', 'timm', 'open_clip', 'mmpretrain'])
+def test_torchvision_is_cured_whoever_imports_it(importer):
+    pytest.importorskip(importer)
+    code = (
+        f'import mmwsss, sys\nassert "torch" not in sys.modules\nimport {importer}\nimport torch, torchvision\n'
+        'print(torchvision.ops.nms(torch.eye(4)[:1], torch.ones(1), 0.5).tolist())\n'
+    )
+    assert run_python(code).splitlines()[-1] == '[0]'
+
+
+def test_nothing_is_done_to_a_torchvision_that_was_there():
+    code = (
+        'import sys, types\nsys.modules["torchvision"] = fake = types.ModuleType("torchvision")\n'
+        'import mmwsss, torchvision\nassert torchvision is fake\n'
+        'from mmwsss.utils import torchvision_ops\nprint(torchvision_ops._LIBRARY, "torch" in sys.modules)\n'
+    )
+    assert run_python(code) == 'None False\n'

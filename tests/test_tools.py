@@ -86,6 +86,7 @@ def test_wheel_carries_configs_and_tools(tmp_path):
     for path in (*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py')):
         assert f'mmwsss/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmwsss/visualization/report.html' in names
+    assert 'mmwsss/py.typed' in names
     code = (
         f'import sys; sys.path.insert(0, {str(tmp_path / "installed")!r})\n'
         'import mmwsss, json\nfrom mmwsss.config.loading import load_config\n'
@@ -95,4 +96,6 @@ def test_wheel_carries_configs_and_tools(tmp_path):
     done = run('-c', code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     module, config, kind = json.loads(done.stdout.splitlines()[-1])
+    listed = run('-c', code.splitlines()[0] + '\nsys.argv[1:] = ["--help"]\nfrom mmwsss.cli.main import main; main()')
+    assert '  train ' in listed.stdout and '  voc ' in listed.stdout, listed.stderr  # converters too
     assert 'installed' in module and 'installed' in config and kind == 'mmwsss.CrossArchDistiller'

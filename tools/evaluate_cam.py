@@ -39,10 +39,10 @@ def parse_args() -> argparse.Namespace:
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """The figures of a split or a protocol."""
-    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source
+    cfg, model_cfg = config_of(args), model_config_of(args)
+    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source  # imports the networks
 
-    cfg = config_of(args)
-    model = init_classifier(args.checkpoint, model_config_of(args))
+    model = init_classifier(args.checkpoint, model_cfg)
     if args.protocol:
         return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
     collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])

@@ -25,12 +25,13 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with tool_session():
-        from mmwsss.apis import lr_range_test  # not for --help: it imports the networks
+        cfg = config_of(args)
+        from mmwsss.apis import lr_range_test  # not for --help, nor for a slip in the config: it imports the networks
 
         out = args.out or Path('work_dirs/lr_range') / Path(args.config).stem
         given = {name: getattr(args, name) for name in ('lowest', 'highest', 'steps')}
         chosen = {name: value for name, value in given.items() if value is not None}
-        result = lr_range_test(config_of(args), out, **chosen)
+        result = lr_range_test(cfg, out, **chosen)
     print(f'suggestion: {result["suggestion"]:.3g}   ({result["steps"]} steps; {result["csv"]}, {result["png"]})')
 
 

@@ -48,9 +48,8 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # before PyTorch: its threads must not spin while others refine
     with tool_session():
-        summary = mmwsss.make_pseudo(
-            config_of(args), args.checkpoint, args.out, model_config_of(args), args.workers, args.launcher
-        )
+        cfg, model_cfg = config_of(args), model_config_of(args)  # before the networks are imported
+        summary = mmwsss.make_pseudo(cfg, args.checkpoint, args.out, model_cfg, args.workers, args.launcher)
     if 'images' not in summary:  # the first process of a launch speaks for all
         return
     show(summary)

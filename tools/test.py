@@ -26,7 +26,8 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with tool_session():
-        figures = mmwsss.test(config_of(args), args.checkpoint, args.work_dir, args.launcher)
+        cfg = config_of(args)  # before the networks are imported: a slip in it is told at once
+        figures = mmwsss.test(cfg, args.checkpoint, args.work_dir, args.launcher)
         for name, value in figures.items():
             print(f'{name}: {value}')
         if args.out:

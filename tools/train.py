@@ -25,7 +25,8 @@ def main() -> None:
     """Entry point."""
     args = parse_args()
     with tool_session():
-        mmwsss.train(config_of(args), args.work_dir, args.resume, args.launcher, args.amp)
+        cfg = config_of(args)  # before the networks are imported: a slip in it is told at once
+        mmwsss.train(cfg, args.work_dir, args.resume, args.launcher, args.amp)
 
 
 if __name__ == '__main__':

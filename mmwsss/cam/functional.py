@@ -24,6 +24,11 @@ def grad_cam(activation: Tensor, gradient: Tensor) -> Tensor:
 
     Raises:
         ValueError: If the shapes are not four-dimensional and equal.
+
+    >>> activation = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])  # two channels of 1 x 2
+    >>> gradient = torch.tensor([[[[0.5, 0.5]], [[-1.0, -1.0]]]])
+    >>> grad_cam(activation, gradient)
+    tensor([[[0.5000, 0.0000]]])
     """
     _check_pair(activation, gradient)
     weight = gradient.mean((2, 3), keepdim=True)
@@ -82,6 +87,9 @@ def attention_rollout(attentions: Sequence[Tensor]) -> Tensor:
 
     Returns:
         Tensor: (B, N, N), rows sum to one.
+
+    >>> attention_rollout([torch.full((1, 2, 2), 0.5)]).tolist()
+    [[[0.75, 0.25], [0.25, 0.75]]]
     """
     eye = torch.eye(attentions[0].shape[-1], device=attentions[0].device, dtype=attentions[0].dtype)
     joint = eye.expand_as(attentions[0])
@@ -120,7 +128,11 @@ def resize_cam(cam: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def scale_by_max(cam: Tensor) -> Tensor:
-    """Divide each map (last two dimensions, non-negative) by its maximum; an all-zero map stays zero."""
+    """Divide each map (last two dimensions, non-negative) by its maximum; an all-zero map stays zero.
+
+    >>> scale_by_max(torch.tensor([[[2.0, 4.0]], [[0.0, 0.0]]])).tolist()
+    [[[0.5, 1.0]], [[0.0, 0.0]]]
+    """
     peak = cam.amax((-2, -1), keepdim=True)
     return cam / torch.where(peak > 0, peak, torch.ones_like(peak))
 

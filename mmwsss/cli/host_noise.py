@@ -31,10 +31,13 @@ LOG_LINES = (
     'Could not import OneDL',  # mmseg: a service's client
     '"FileClient" will be deprecated',  # mmengine's, of its own code
     '"HardDiskBackend" is the alias',
+    r'The current default scope "\w+" is not "\w+", `init_default_scope` will force',  # mmengine: both hosts in one run
+    r'teacher\..* is skipped since its requires_grad=False',  # mmengine: a frozen teacher is meant, a line a weight
+    'Did not find last_checkpoint to be resumed',  # mmengine: a run that starts; its log says from where
     'The prefix is not set in metric class',  # mmengine: the names of figures are whole as they are
     '`Visualizer` backend is not initialized because save_dir is None',
 )
-"""Beginnings of lines that the hosts print or log."""
+"""Beginnings of lines that the hosts print or log, as regular expressions."""
 
 
 def quiet_hosts() -> None:
@@ -50,7 +53,7 @@ def _filter_lines(module: ModuleType) -> None:
     original = module.print_log
     if getattr(original, 'is_filtered', False):
         return
-    starts = re.compile('|'.join(re.escape(line) for line in LOG_LINES))
+    starts = re.compile('|'.join(LOG_LINES))
 
     def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
         if not starts.match(str(msg)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import sys
@@ -22,6 +23,8 @@ def tool_session() -> Iterator[None]:
     Every other error keeps its traceback: it is one of ours or of a host's.
     """
     quiet_hosts()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in a log, lines come in the order of those on standard error
     try:
         yield
     except UserError as error:

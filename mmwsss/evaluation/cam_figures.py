@@ -31,6 +31,10 @@ def co_occurrence(cam: np.ndarray, context: np.ndarray) -> float | None:
 
     Raises:
         ValueError: If the sizes differ.
+
+    >>> chimney = np.array([[1, 0, 0, 0]])
+    >>> co_occurrence(np.array([[0.5, 0.5, 0.0, 0.0]]), chimney)  # half of the energy on a quarter of the area
+    2.0
     """
     if cam.shape != context.shape:
         raise ValueError(f'Expected map and context mask of one size, but got {cam.shape} and {context.shape}.')

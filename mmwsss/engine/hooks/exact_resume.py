@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ class ExactResumeHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the states."""
-        kind, keys, *numbers = np.random.get_state()
+        legacy_state: Any = np.random.get_state()
+        kind, keys, *numbers = legacy_state
         checkpoint[_KEY] = {
             'torch': torch.get_rng_state(),
             'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],

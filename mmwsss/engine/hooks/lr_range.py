@@ -51,9 +51,7 @@ class LrRangeHook(Hook):
         for group, factor in zip(runner.optim_wrapper.param_groups, self._factors):
             group['lr'] = factor * self.learning_rates[runner.iter]
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
-    ) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Note the loss."""
         loss = float(outputs['loss'].detach())
         best = min(smooth(self.losses), default=math.inf)

@@ -36,9 +36,7 @@ class ProgressHook(Hook):
             label = self.label or f'training {"/".join(Path(runner.work_dir).parts[-2:])}'
             self._progress = Progress(runner.max_iters, label, self.every, done=runner.iter)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
-    ) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """One more step is done."""
         if self._progress is not None:
             self._progress.update()

@@ -57,6 +57,10 @@ def vector_distance(student: Tensor, teacher: Tensor, metric: str, normalize_l2:
     Raises:
         ValueError: If the metric is none of the four, or a cosine of single numbers is asked for: that is a sign, and
             has no gradient.
+
+    >>> ours, theirs = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.0]])
+    >>> float(vector_distance(ours, theirs, 'l1')), float(vector_distance(ours, theirs, 'l2', normalize_l2=False))
+    (3.5, 5.0)
     """
     if metric == 'cosine':
         if student.shape[-1] < 2:
@@ -90,6 +94,10 @@ def cosine_global(student_map: Tensor, teacher_map: Tensor, pooled: bool = False
 
     Raises:
         ValueError: If the shapes differ.
+
+    >>> student_map = torch.rand(2, 8, 4, 4)
+    >>> round(float(cosine_global(student_map, -3 * student_map)), 4)  # whatever the scale
+    2.0
     """
     return map_distance(student_map, teacher_map, 'cosine', 'global', pooled=pooled)
 
@@ -113,7 +121,11 @@ def cosine_channel_pairs(student_map: Tensor, teacher_map: Tensor) -> Tensor:
 
 
 def gram(feature_map: Tensor) -> Tensor:
-    """Inner products of channels, mean over positions: (B, C, h, w) to (B, C, C)."""
+    """Inner products of channels, mean over positions: (B, C, h, w) to (B, C, C).
+
+    >>> gram(torch.tensor([[[[1.0, 1.0]], [[2.0, 0.0]]]])).tolist()
+    [[[1.0, 1.0], [1.0, 2.0]]]
+    """
     flat = feature_map.flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 

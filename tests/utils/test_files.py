@@ -1,0 +1,45 @@
+"""Whole files, and what is said where they cannot be."""
+
+import errno
+
+import pytest
+
+from mmwsss.utils import files
+from mmwsss.utils.errors import InputError, MissingFileError, NoAccessError, ResourceError
+
+
+def test_json(tmp_path):
+    files.write_json(tmp_path / 'sub' / 'a.json', {'text': 'ä'})
+    assert files.read_json(tmp_path / 'sub' / 'a.json') == {'text': 'ä'}
+    with pytest.raises(MissingFileError, match=r'Expected JSON in .*b\.json, but there is no such file\.'):
+        files.read_json(tmp_path / 'b.json')
+    (tmp_path / 'c.json').write_text('{')
+    with pytest.raises(InputError, match=r'Expected JSON in .*c\.json, but '):
+        files.read_json(tmp_path / 'c.json')
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    (tmp_path / 'a.json').write_text('1')
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(files.os, 'fsync', full)
+    with pytest.raises(ResourceError, match=r'Expected space for .*a\.json, but No space left on device\.'):
+        files.write_json(tmp_path / 'a.json', 2)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.json'] and (tmp_path / 'a.json').read_text() == '1'
+
+
+def test_no_access(tmp_path, monkeypatch):
+    def refuse(**kwargs):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr(files.tempfile, 'mkstemp', refuse)
+    with pytest.raises(NoAccessError, match=f'Expected a folder that can be written to, but {tmp_path}: .*denied'):
+        files.write_json(tmp_path / 'a.json', 2)
+
+
+def test_an_error_inside_keeps_its_kind(tmp_path):
+    with pytest.raises(PermissionError) as caught, files.atomic_write(tmp_path / 'a'):
+        raise PermissionError('of something else')
+    assert type(caught.value) is PermissionError and not list(tmp_path.iterdir())
