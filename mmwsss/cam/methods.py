@@ -107,8 +107,8 @@ def score_maps(
                 classifier(inputs[image] * chunk[:, None].to(inputs)).float()
                 for chunk in masks[image].split(_SCORE_BATCH)
             ]
-            weight = torch.cat(scores).softmax(0)[:, classes[of_image]]  # softmax over channels
-            cam = torch.einsum('ck,chw->khw', weight, activation[image]).relu()
+            weight = torch.cat(scores).softmax(0)  # over channels
+            cam = torch.einsum('ck,chw->khw', weight, activation[image])[classes[of_image]].relu()
             maps[of_image, layer] = resize_cam(cam[None], size)[0]
     return maps, logits
 

@@ -91,7 +91,8 @@ class SAMRefine(BaseTransform):
         cache_dir: Where automatic masks are kept.
         points_per_side: See :class:`~mmwsss.refine.sam_masks.SamMasks` (the paper: 16 or 32).
         strategy: See :func:`vote` (the paper: ``'copy'``).
-        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the unrefined mask.
+        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the unrefined
+            mask.
         min_iou: See :func:`vote`; not used with prompts.
         max_area: See :func:`vote`; not used with prompts.
         cam_threshold: Cut of the maps that makes the unrefined mask.
