@@ -59,7 +59,7 @@ def test_every_stage_left_its_figures(finished):
     for name in ('teacher', 'control', 'student'):
         assert stages[name]['threshold_source'] == 'val masks'
         assert {'oracle', 'at_0.3', 'floor_all_foreground'} <= set(stages[name])
-    assert stages['pseudo']['seed']['iou_dataset'] is not None and stages['pseudo']['test']['seed']
+    assert stages['pseudo']['unrefined']['iou_dataset'] is not None and stages['pseudo']['test']['unrefined']
     assert {'iou_dataset', 'miou'} == set(stages['segmentor']['all_images'])
     assert {'pixels', 'images'} == set(stages['segmentor']['false_alarms'])
     assert 'NaN' not in (work_dir / 'summary.json').read_text()
