@@ -80,7 +80,7 @@ class RefineWorker:
         start = time.perf_counter()
         results = self.fusion(item.for_fusion())
         del results['layer_cams']
-        classes, raw_max = results['classes'], item.raw_max
+        classes, raw_max = results['classes'], results.pop('raw_max')
         counts = self._count_unrefined(item, results)
         if self.settings.save_cam:
             cam_path = (self.out_dir / 'cams' / mask_name).with_suffix('.npz')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ class CLIPRefine(BaseTransform):
         if checkpoint not in package.list_pretrained_tags_by_model(arch):
             require_weights(checkpoint, type(self).__name__)
         self.fuse = fuse
-        self.model = _load(package, arch, checkpoint)
+        self.model: Any = _load(package, arch, checkpoint)
         if not hasattr(self.model.visual, 'output_tokens'):
             raise ValueError(f'Expected a CLIP with a ViT, but {arch} has none.')
         self.model.visual.output_tokens = True
@@ -113,7 +114,7 @@ class CLIPRefine(BaseTransform):
                 f'but got {len(self.positive)} lists.'
             )
 
-    def _encode(self, tokenizer: object, prompts: Sequence[str]) -> Tensor:
+    def _encode(self, tokenizer: Any, prompts: Sequence[str]) -> Tensor:
         return F.normalize(self.model.encode_text(tokenizer(list(prompts))), dim=1)
 
     @torch.no_grad()
@@ -155,7 +156,7 @@ class CLIPRefine(BaseTransform):
         return f'{type(self).__name__}(fuse={self.fuse!r})'
 
 
-def _load(package: object, arch: str, checkpoint: str) -> torch.nn.Module:
+def _load(package: Any, arch: str, checkpoint: str) -> torch.nn.Module:
     try:
         return package.create_model(arch, pretrained=checkpoint).float().eval()
     except Exception as error:  # no network, a broken file: whatever it was, the weights are what is needed

@@ -148,7 +148,7 @@ class SAMRefine(BaseTransform):
             return unrefined
         if self.mode == 'automatic':
             return vote(unrefined, self.masks(img), self.strategy, self.min_iou, self.max_area)
-        union = self.masks.prompted(img, *prompts_of(unrefined, cam)).any(0)
+        union = np.any(self.masks.prompted(img, *prompts_of(unrefined, cam)), axis=0)
         if not union.any():
             return unrefined
         return {'copy': union, 'and': union & unrefined, 'or': union | unrefined}[self.strategy]

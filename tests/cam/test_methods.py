@@ -145,9 +145,7 @@ def test_acr_localisation_equals_plain_autograd(method):
     maps, logits = METHODS[method](model, x, all_pairs(3, 3), ())
     maps = maps[:, 0].view(3, 3, 4, 6)
     for k in range(3):
-        assert torch.allclose(
-            maps[:, k], plain_attention_gradient(model, x, k, method == 'acr'), rtol=1e-3, atol=1e-7
-        )
+        assert torch.allclose(maps[:, k], plain_attention_gradient(model, x, k, method == 'acr'), rtol=1e-3, atol=1e-7)
     assert torch.allclose(logits, model(x), atol=1e-5)
     for k in range(3):  # one class at a time
         alone = (torch.arange(3), torch.full((3,), k))
@@ -264,7 +262,8 @@ def test_last_block_for_the_class_token_alone_changes_nothing(method, layers, mo
     whole = generator(model, inputs, labels)
     monkeypatch.undo()
     named = CAMGenerator(method, target_layers=('backbone.layers.2.ffn', 'backbone.layers.2.ln2'))
-    assert named(model, inputs, labels).maps.shape == (int(labels.sum()), 2, 32, 48)  # parts of the last block are whole
+    # parts of the last block are computed whole
+    assert named(model, inputs, labels).maps.shape == (int(labels.sum()), 2, 32, 48)
     assert torch.allclose(short.scores, whole.scores, atol=1e-5)
     assert torch.allclose(dense_maps(short), dense_maps(whole), atol=1e-4) and dense_maps(whole).max() == 1
 

@@ -173,7 +173,7 @@ def test_dark_channel_of_maps():
 
 
 def random_maps(number, num_classes, seed=0):
-    """Images with some classes, maps of some (right and wrong ones), pixels without a label; every third is negative."""
+    """Images with some classes, maps of right and wrong ones, pixels to ignore; every third is negative."""
     rng = np.random.default_rng(seed)
     for index in range(number):
         truth = np.zeros((8, 9), np.uint8)

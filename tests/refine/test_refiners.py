@@ -49,8 +49,9 @@ def test_background_by_power():
     for position in range(4):
         best = cam[:, 0, position].max()
         expected[0][position] = int(cam[:, 0, position].argmax()) + 1 if best > (1 - best) ** 4 else 0
-    assert ThresholdMask(bg_exponent=4)({'cam': cam, 'classes': np.arange(2)})['pred_seg_map'].tolist() == expected == [[0, 2, 1, 1]]
-    assert ThresholdMask(bg_exponent=1)({'cam': cam, 'classes': np.arange(2)})['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
+    data = {'cam': cam, 'classes': np.arange(2)}
+    assert ThresholdMask(bg_exponent=4)(dict(data))['pred_seg_map'].tolist() == expected == [[0, 2, 1, 1]]
+    assert ThresholdMask(bg_exponent=1)(dict(data))['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
     with pytest.raises(ValueError, match='Expected bg_exponent > 0 and no ignore_band, but got 0'):
         ThresholdMask(bg_exponent=0)
 
