@@ -51,7 +51,6 @@ __all__ = [
 ]
 
 
-
 def _name_our_configs(_: ModuleType) -> None:
     from mmwsss.config.scope import register_scope  # imports MMEngine's config
 

@@ -74,7 +74,7 @@ def test_pseudo_config_builds(path):
     cfg = load_config(path)
     init_default_scope('mmpretrain')
     TASK_UTILS.build(cfg.pseudo.generator)
-    steps = [step.to_dict() for step in [cfg.pseudo.seed, *cfg.pseudo.refine]]
+    steps = [step.to_dict() for step in [cfg.pseudo.fusion, cfg.pseudo.unrefined, *cfg.pseudo.refine]]
     assert steps[-1]['type'] == 'mmwsss.ThresholdMask'
     for step in steps:
         if 'checkpoint' in step:

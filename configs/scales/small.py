@@ -25,6 +25,4 @@ variables = {
     'ts_vitb_r50_cos_global.py': dict(teacher_checkpoint='work_dirs/r50_pcm/epoch_3.pth'),
 }
 layers = {-5: -4, -4: -3}  # the small ViT has four blocks, not twelve
-start = dict(
-    pipeline='configs/pipelines/pretrain.py', inputs=dict(teacher_init='teacher', student_init='control')
-)
+start = dict(pipeline='configs/pipelines/pretrain.py', inputs=dict(teacher_init='teacher', student_init='control'))

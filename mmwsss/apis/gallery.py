@@ -82,10 +82,10 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
             GalleryRow(
                 name=Path(path).name,
                 group=group,
-                img=item.img[..., ::-1],
+                img=results['img'][..., ::-1],
                 cam=results['cam'].max(0, initial=0),  # an image without a class has no map
                 unrefined=unrefined(dict(results))['pred_seg_map'],
-                refined=read_mask(Path(parts['pseudo_root']) / finished[path].mask_path),
+                refined=read_mask(Path(parts['pseudo_root'], finished[path].mask_path or '')),
                 prediction=None,
                 truth=read_mask(truth) if truth else None,
                 score=scores.get(path),

@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source, label_source
 from mmwsss.apis.inference import init_classifier
-from mmwsss.pseudo import PseudoMaskEngine, find_work_group
+from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
 from mmwsss.utils.dependencies import HOSTS, installed_version
@@ -90,13 +90,15 @@ def make_pseudo(
         'versions': versions(),
     }
     engine = PseudoMaskEngine(
-        out_dir,
+        RefineSettings(
+            out_dir,
+            classes,
+            settings.fusion.to_dict() if settings.get('fusion') else None,
+            settings.unrefined.to_dict(),
+            [step.to_dict() for step in settings.refine],
+            settings.get('save_cam', False),
+        ),
         identity,
-        classes,
-        settings.fusion.to_dict() if settings.get('fusion') else None,
-        settings.unrefined.to_dict(),
-        [step.to_dict() for step in settings.refine],
-        settings.get('save_cam', False),
         settings.get('workers') if workers is None else workers,
         group,
         settings.get('follow_links', False),

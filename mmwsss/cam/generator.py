@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -102,7 +102,7 @@ class CAMGenerator:
         """Number L of maps for each class."""
         return len(self.target_layers) if self.method in LAYERED else 1
 
-    def __call__(self, model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
+    def __call__(self, model: Any, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
         """Compute the maps of a batch.
 
         Args:

@@ -15,11 +15,11 @@ from mmwsss.models.backbones import TimmFeatures
 from mmwsss.models.backbones.attention import transformer_blocks
 
 
-def target_layers(model: nn.Module, layers: Sequence[int | str]) -> list[nn.Module]:
+def target_layers(model: Any, layers: Sequence[int | str]) -> list[nn.Module]:
     """Modules whose outputs a gradient CAM reads.
 
     Args:
-        model: A classifier with a ``backbone``.
+        model: A classifier (:class:`torch.nn.Module`) with a ``backbone``.
         layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
             ``blocks[-1].norm1``), for a Conformer the same of its transformer branch, for a ResNet its residual blocks
             (``layer4[-1]``), for a network of timm its stages. A string names any submodule of the model.
@@ -113,6 +113,8 @@ class LayerTap:
     def _to_map(self, value: Tensor) -> Tensor:
         if value.ndim == 4:
             return value
+        if self._grid is None:
+            raise ValueError('Expected a patch layer that tells the grid of the tokens, but the network has none.')
         height, width = self._grid
         tokens = value[:, value.shape[1] - height * width :]  # class tokens stand first
         return tokens.transpose(1, 2).reshape(value.shape[0], value.shape[2], height, width)

@@ -1,7 +1,8 @@
 """The kinds of class activation maps, behind one signature.
 
 Each takes a classifier in eval mode, normalised images (B, 3, H, W), the wanted pairs of an image and a class (two
-int64 vectors (P,), ordered by image), and target layers; it gives raw, non-negative maps (P, L, h, w) and logits (B, K).
+int64 vectors (P,), ordered by image), and target layers. It gives raw, non-negative maps (P, L, h, w) and logits
+(B, K).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +67,7 @@ def gradient_maps(
     with shortened, LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).float()
         activations = tap.maps()
-        size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
+        size = _largest_size(activations)
         maps = inputs.new_zeros((len(pairs[0]), len(activations), *size), dtype=torch.float32)
         for group in backward_groups(pairs[0]):
             images, classes = pairs[0][group], pairs[1][group]
@@ -96,19 +98,19 @@ def score_maps(
     with LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).detach().float()
         activations = [activation.float() for activation in tap.maps()]
-    size = tuple(max(side) for side in zip(*(a.shape[2:] for a in activations)))
+    size = _largest_size(activations)
     images, classes = pairs
     maps = inputs.new_zeros((len(images), len(activations), *size), dtype=torch.float32)
     for layer, activation in enumerate(activations):
-        masks = scale_min_max(resize_cam(activation, tuple(inputs.shape[2:])))
+        masks = scale_min_max(resize_cam(activation, (inputs.shape[2], inputs.shape[3])))
         for image in images.unique().tolist():
             of_image = images == image
             scores = [
                 classifier(inputs[image] * chunk[:, None].to(inputs)).float()
                 for chunk in masks[image].split(_SCORE_BATCH)
             ]
-            weight = torch.cat(scores).softmax(0)[:, classes[of_image]]  # softmax over channels
-            cam = torch.einsum('ck,chw->khw', weight, activation[image]).relu()
+            weight = torch.cat(scores).softmax(0)  # over channels
+            cam = torch.einsum('ck,chw->khw', weight, activation[image])[classes[of_image]].relu()
             maps[of_image, layer] = resize_cam(cam[None], size)[0]
     return maps, logits
 
@@ -160,11 +162,15 @@ def attention_gradient_maps(
         for group in backward_groups(pairs[0]):
             images, classes = pairs[0][group], pairs[1][group]
             gradients = torch.autograd.grad(logits[images, classes].sum(), heads, retain_graph=True)
-            rows = sum(gradient[images].float().relu().mean(1)[:, 0, 1:] for gradient in gradients)
-            maps[group] = rows.relu().view(-1, *grid)
+            rows = torch.stack([gradient[images].float().relu().mean(1)[:, 0, 1:] for gradient in gradients])
+            maps[group] = rows.sum(0).view(-1, *grid)
     if refine:
         maps = _spread(maps, pairs[0], [mean.detach().float() for mean in attentions.means])
     return maps[:, None], logits.detach()
+
+
+def _largest_size(activations: Sequence[Tensor]) -> tuple[int, int]:
+    return max(a.shape[2] for a in activations), max(a.shape[3] for a in activations)
 
 
 def _spread(maps: Tensor, images: Tensor, attentions: Sequence[Tensor]) -> Tensor:
@@ -176,7 +182,7 @@ def _spread(maps: Tensor, images: Tensor, attentions: Sequence[Tensor]) -> Tenso
     return spread
 
 
-def _grid(feats: tuple, attention: Tensor) -> tuple[int, int]:
+def _grid(feats: Any, attention: Tensor) -> tuple[int, int]:
     """Rows and columns of the patches, from a backbone's last [map, class token]."""
     grid = tuple(feats[-1][0].shape[2:])
     if grid[0] * grid[1] != attention.shape[-1] - 1:

@@ -8,7 +8,9 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
-from mmwsss.config.files import SCOPE, base_path
+
+
+_SCOPE = 'mmwsss'
 
 
 def register_scope() -> None:
@@ -18,14 +20,16 @@ def register_scope() -> None:
     networks cannot be built; in a checkout it finds nothing. So names of our scope are looked up by
     :func:`~mmwsss.config.files.find_config`.
     """
-    MODULE2PACKAGE[SCOPE] = SCOPE
+    MODULE2PACKAGE[_SCOPE] = _SCOPE
     find = Config._get_cfg_path
     if getattr(find, '_knows_mmwsss', False):
         return
 
     @wraps(find)
     def find_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        if cfg_path.startswith(f'{SCOPE}::'):
+        if cfg_path.startswith(f'{_SCOPE}::'):
+            from mmwsss.config.files import base_path  # which imports MMEngine's configs itself
+
             path, scope = base_path(cfg_path, Path(filename))
             return str(path), scope
         return find(cfg_path, filename)

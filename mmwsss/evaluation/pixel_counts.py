@@ -73,7 +73,7 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     """
     if array.dtype == np.uint8:
         return array
-    if array.size and not 0 <= array.min() <= array.max() <= 255:
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint8).max):
         raise ValueError(f'Expected {name} values in [0, 255], but got {array.min()} to {array.max()}.')
     return array.astype(np.uint8)
 

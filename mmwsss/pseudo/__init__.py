@@ -2,7 +2,7 @@
 
 from mmwsss.pseudo.cam_source import CamItem, CamSource, batches_of
 from mmwsss.pseudo.engine import PseudoMaskEngine, RunMismatchError
-from mmwsss.pseudo.refine_worker import RefineWorker
+from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.work_group import LAUNCHERS, WorkGroup, find_work_group
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     'CamItem',
     'CamSource',
     'PseudoMaskEngine',
+    'RefineSettings',
     'RefineWorker',
     'RunMismatchError',
     'WorkGroup',

@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import torch.nn as nn
 from mmcv.transforms import Compose
 from torch.utils.data import DataLoader, Dataset
 
@@ -50,14 +49,15 @@ class CamItem:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def for_fusion(self) -> dict[str, Any]:
-        """What a fusion step and the refiners after it get: ``img``, ``layer_cams``, ``classes`` and the item's info.
+        """What the fusion and the refiners get: ``img``, ``layer_cams``, ``raw_max``, ``classes`` and the item's info.
 
         Raises:
             ValueError: If there are no maps; says why.
         """
-        if self.maps is None or self.img is None or self.classes is None:
+        if self.maps is None:
             raise ValueError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
-        return {**self.info, 'img': self.img, 'layer_cams': self.maps, 'classes': self.classes}
+        maps = {'layer_cams': self.maps, 'raw_max': self.raw_max, 'classes': self.classes}
+        return {**self.info, 'img': self.img, **maps}
 
     def fail(self, reason: str) -> None:
         """Give up the maps for a reason."""
@@ -105,7 +105,7 @@ class CamSource:
         dataset: A data set in test mode, whose own pipeline is not used.
         generator: Makes the maps.
         pipeline: From ``img`` to the packed input of the network.
-        batches: Indices of each batch; they are taken as they are needed.
+        batches: Sequences of indices, one a batch; they are taken as they are needed.
         num_workers: Processes that load pictures; 0 loads in this one.
         precision: ``'float32'``, ``'bfloat16'`` or ``'float16'`` (autocast).
         channels_last: Memory format of network and images, faster for convolutions on most GPUs.
@@ -117,11 +117,11 @@ class CamSource:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         dataset: Any,
         generator: CAMGenerator,
         pipeline: Sequence[dict],
-        batches: Iterable[Sequence[int]],
+        batches: Iterable[Any],
         num_workers: int = 0,
         precision: str = 'float32',
         channels_last: bool = False,
@@ -130,6 +130,7 @@ class CamSource:
         if precision not in PRECISIONS:
             raise ValueError(f'Expected a precision of {list(PRECISIONS)}, but got {precision!r}.')
         self.model, self.generator = model.eval(), generator
+        self.names = dataset.metainfo['classes']
         self.precision, self.channels_last = PRECISIONS[precision], channels_last
         if channels_last:
             self.model.to(memory_format=torch.channels_last)
@@ -201,14 +202,11 @@ class CamSource:
             item.classes = class_index[of_image].numpy()
             broken = item.classes[~torch.isfinite(raw_max[of_image]).all(1).numpy()]
             if len(broken):
-                named = ', '.join(str(self._name(index)) for index in broken)
+                named = ', '.join(self.names[index] for index in broken)
                 item.fail(f'Expected finite maps of {item.info["img_path"]}, but got NaN or infinity for {named}.')
         seconds = (time.perf_counter() - start) / len(group)
         for item, _ in group:
             item.seconds['cam'] = seconds
-
-    def _name(self, index: int) -> str:
-        return self.loader.dataset.dataset.metainfo['classes'][index]
 
     def _autocast(self, device: str) -> contextlib.AbstractContextManager:
         if self.precision is None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import multiprocessing
-import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +16,8 @@ from mmengine.logging import print_log
 from mmwsss.datasets.metainfo import palette
 from mmwsss.pseudo.batch_plan import BatchPlan
 from mmwsss.pseudo.cam_source import CamItem, CamSource
-from mmwsss.pseudo.refine_worker import RefineWorker
+from mmwsss.pseudo.refine_pool import refine_in_pool
+from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
 from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process, cores_that_read
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
@@ -36,26 +32,6 @@ class RunMismatchError(ValueError):
     """An output folder holds the masks of another run."""
 
 
-_worker: RefineWorker | None = None
-
-
-def _start_worker(worker: RefineWorker | dict) -> None:
-    """Begin a process of the pool with a worker that it inherited, or by building its own."""
-    global _worker
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)  # as many processes as cores: none may spread over all of them
-    cv2.setNumThreads(1)
-    _worker = worker if isinstance(worker, RefineWorker) else RefineWorker(**worker)
-
-
-def _work(item: CamItem, mask_name: str) -> ManifestRecord:
-    if _worker is None:
-        raise RuntimeError('Expected _start_worker to have run in this process.')
-    return _worker(item, mask_name)
-
-
 class PseudoMaskEngine:
     """Make the masks of one output folder, or what is missing of them; alone or with other processes.
 
@@ -66,13 +42,8 @@ class PseudoMaskEngine:
     is the same whichever process makes it, and whether or not a run was interrupted.
 
     Args:
-        out_dir: Output folder.
+        settings: Output folder, classes, fusion and refiners.
         identity: What makes two runs the same (config, checkpoint hash); kept in ``run.json``.
-        classes: Names of the K classes.
-        fusion: Config of the step from the maps of several layers to one; None is the default.
-        unrefined: Config of the threshold step of the unrefined maps.
-        refine: Configs of the refiners.
-        save_cam: Keep the unrefined maps.
         workers: Processes that refine and write; 0 does it in this one. None: where a refiner is bound by the processor
             and there are many images, this process's cores but one, which the network keeps, and those that read.
         group: The processes that share the work.
@@ -86,32 +57,19 @@ class PseudoMaskEngine:
 
     def __init__(
         self,
-        out_dir: str | Path,
+        settings: RefineSettings,
         identity: dict[str, Any],
-        classes: Sequence[str],
-        fusion: dict | None,
-        unrefined: dict,
-        refine: Sequence[dict],
-        save_cam: bool = False,
         workers: int | None = 0,
         group: WorkGroup | None = None,
         follow_links: bool = False,
     ) -> None:
-        self.out_dir, self.identity, self.classes = Path(out_dir), identity, tuple(classes)
+        self.out_dir, self.classes, self.identity = Path(settings.out_dir), tuple(settings.classes), identity
         self.group, self.follow_links = group or WorkGroup(), follow_links
-        self.arguments = {
-            'out_dir': str(out_dir),
-            'classes': self.classes,
-            'fusion': fusion,
-            'unrefined': unrefined,
-            'refine': list(refine),
-            'save_cam': save_cam,
-        }
         self.manifest = Manifest(self.out_dir / 'manifest.jsonl')
         alone = self.group.world_size == 1
         own = self.manifest.path if alone else self.out_dir / f'manifest.rank{self.group.rank}.jsonl'
         self.own_manifest = Manifest(own)
-        self.worker = RefineWorker(**self.arguments)  # a missing package or wrong argument stops here, before image one
+        self.worker = RefineWorker(settings)  # a missing package or wrong argument stops here, before image one
         self.workers = workers
 
     @contextlib.contextmanager
@@ -211,59 +169,35 @@ class PseudoMaskEngine:
     def _records(
         self, source: CamSource, names: Sequence[str | None], plan: BatchPlan, number: int
     ) -> Iterator[ManifestRecord]:
-        workers = self._number_of_workers(number)
-        if not workers:
-            for item in source:
-                yield from plan.refused()
-                if item.index in plan.pending:
-                    yield self._failed(item) or self.worker(item, names[item.index] or '')
-                    plan.pending.discard(item.index)
-            yield from plan.refused()
-            return
-        import torch
+        """A record of each image of the plan: refused, failed, or made here or in the pool."""
+        without_mask: deque[ManifestRecord] = deque()
 
-        threads = torch.get_num_threads()
-        if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':  # threads that spin while they wait
-            torch.set_num_threads(max(min(threads, cores_of_this_process() - workers), 1))  # take cores from the pool
-        # Forked processes start at once and inherit the refiners. They use one thread each, so they do not need the
-        # threads of this process, which a fork does not copy. CUDA cannot be used after a fork.
-        forked = sys.platform == 'linux' and not torch.cuda.is_initialized()
-        context = multiprocessing.get_context('fork' if forked else 'spawn')
-        start = self.worker if forked else self.arguments
-        try:
-            with ProcessPoolExecutor(workers, context, _start_worker, (start,)) as pool:
-                running: deque[Future] = deque()
-                for item in source:
-                    yield from plan.refused()
-                    if item.index not in plan.pending:
-                        continue
-                    plan.pending.discard(item.index)
-                    failed = self._failed(item)
-                    if failed:
-                        yield failed
-                        continue
-                    running.append(pool.submit(_work, item, names[item.index] or ''))
-                    while running and (running[0].done() or len(running) > 4 * workers):  # few maps wait in memory
-                        yield running.popleft().result()
-                yield from plan.refused()
-                for future in running:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise OSError(
-                f'A process that refines masks died, perhaps of want of memory: what is in {self.out_dir} stands, and '
-                f'the same command goes on from there (with fewer --workers, now {workers}).'
-            ) from error
-        finally:
-            torch.set_num_threads(threads)
+        def with_maps() -> Iterator[tuple[CamItem, str]]:
+            for item in source:
+                without_mask.extend(plan.refused())
+                name = names[item.index]
+                if item.index not in plan.pending or name is None:
+                    continue
+                plan.pending.discard(item.index)
+                if item.reason is None:
+                    yield item, name
+                else:
+                    without_mask.append(ManifestRecord(item.info['img_path'], 'failed', reason=item.reason))
+            without_mask.extend(plan.refused())
+
+        workers = self._number_of_workers(number)
+        if workers:
+            made = refine_in_pool(self.worker, with_maps(), workers)
+        else:
+            made = (self.worker(item, name) for item, name in with_maps())
+        for record in made:
+            while without_mask:
+                yield without_mask.popleft()
+            yield record
+        yield from without_mask
 
     def _number_of_workers(self, number: int) -> int:
         if self.workers is not None:
             return self.workers
         cores = cores_of_this_process() - cores_that_read() - 1
         return max(cores, 0) if self.worker.cpu_bound and number >= _POOL_FROM else 0
-
-    @staticmethod
-    def _failed(item: CamItem) -> ManifestRecord | None:
-        if item.reason is None:
-            return None
-        return ManifestRecord(item.info['img_path'], 'failed', reason=item.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,32 @@ from mmwsss.structures import CamFile, ManifestRecord
 from mmwsss.utils.files import atomic_write, file_sha256
 
 
-class RefineWorker:
-    """From maps to files: fusion, refiners, mask, pixel counts, record.
+@dataclass(frozen=True)
+class RefineSettings:
+    """What every process that refines needs to know.
 
-    Args:
+    Attributes:
         out_dir: Output folder.
         classes: Names of the K classes.
         fusion: Config of the step from the maps of several layers to one at the picture's size; None is the default.
         unrefined: Config of the step that cuts the unrefined maps; its mask is only compared with ground truth.
         refine: Configs of the refiners, in order; the last ones must leave ``pred_seg_map``.
         save_cam: Also write the fused, unrefined maps below ``cams/``.
+    """
+
+    out_dir: str | Path
+    classes: Sequence[str]
+    fusion: Mapping[str, Any] | None
+    unrefined: Mapping[str, Any]
+    refine: Sequence[Mapping[str, Any]]
+    save_cam: bool = False
+
+
+class RefineWorker:
+    """From maps to files: fusion, refiners, mask, pixel counts, record.
+
+    Args:
+        settings: Output folder, classes and steps; the steps are built here, once.
 
     Raises:
         ValueError: If a step's argument is wrong, or a fusion stands among the refiners.
@@ -38,19 +55,12 @@ class RefineWorker:
         FileNotFoundError: If weights are missing.
     """
 
-    def __init__(
-        self,
-        out_dir: str | Path,
-        classes: Sequence[str],
-        fusion: Mapping[str, Any] | None,
-        unrefined: Mapping[str, Any],
-        refine: Sequence[Mapping[str, Any]],
-        save_cam: bool = False,
-    ) -> None:
-        self.out_dir, self.classes, self.save_cam = Path(out_dir), tuple(classes), save_cam
-        self.fusion = build_fusion(fusion, self.classes)
-        self.unrefined = build_step(unrefined, self.classes)
-        self.refine = build_refiners(refine, self.classes)
+    def __init__(self, settings: RefineSettings) -> None:
+        self.settings = settings
+        self.out_dir, self.classes = Path(settings.out_dir), tuple(settings.classes)
+        self.fusion = build_fusion(settings.fusion, self.classes)
+        self.unrefined = build_step(settings.unrefined, self.classes)
+        self.refine = build_refiners(settings.refine, self.classes)
         self.palette = png_palette(len(self.classes))
 
     @property
@@ -70,10 +80,11 @@ class RefineWorker:
         start = time.perf_counter()
         results = self.fusion(item.for_fusion())
         del results['layer_cams']
+        classes, raw_max = results['classes'], results.pop('raw_max')
         counts = self._count_unrefined(item, results)
-        if self.save_cam:
+        if self.settings.save_cam:
             cam_path = (self.out_dir / 'cams' / mask_name).with_suffix('.npz')
-            CamFile(results['cam'], item.raw_max, item.classes).save(cam_path)
+            CamFile(results['cam'], raw_max, classes).save(cam_path)
         for step in self.refine:
             results = step(results)
         mask = results.get('pred_seg_map')
@@ -87,15 +98,15 @@ class RefineWorker:
         self._write_mask(path, mask)
         shares = value_counts(mask) / mask.size
         seconds = {**item.seconds, 'refine': refined - start, 'write': time.perf_counter() - refined}
-        names = [self.classes[index] for index in item.classes]
+        names = [self.classes[index] for index in classes]
         return ManifestRecord(
             img_path,
             'ok',
             mask_path=f'masks/{mask_name}',
             labels=names,
-            coverage={name: float(shares[index + 1]) for name, index in zip(names, item.classes)},
+            coverage={name: float(shares[index + 1]) for name, index in zip(names, classes)},
             ignored=float(shares[IGNORE_LABEL]),
-            raw_max={name: float(value) for name, value in zip(names, item.raw_max)},
+            raw_max={name: float(value) for name, value in zip(names, raw_max)},
             checksum=file_sha256(path),
             seconds={key: round(value, 5) for key, value in seconds.items()},
             counts=counts,
@@ -110,7 +121,8 @@ class RefineWorker:
     def _count(self, item: CamItem, mask: np.ndarray) -> list[list[int]]:
         """Pixel counts against ground truth."""
         truth, path = item.info.get('gt_seg_map'), item.info.get('seg_map_path')
-        truth = read_mask(path) if truth is None else truth
+        if truth is None:
+            truth = read_mask(path or '')
         if truth.shape != mask.shape:
             raise ValueError(f'Expected a mask of {mask.shape} (H, W) in {path}, but got {truth.shape}.')
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,7 +85,7 @@ class CLIPRefine(BaseTransform):
         if arch not in package.list_models():
             raise ValueError(f'Expected the name of an open_clip network, but got {arch!r}.')
         self.fuse = fuse
-        self.model = load_clip(package, arch, checkpoint, type(self).__name__)
+        self.model: Any = load_clip(package, arch, checkpoint, type(self).__name__)
         if not hasattr(self.model.visual, 'output_tokens'):
             raise ValueError(f'Expected a CLIP with a ViT, but {arch} has none.')
         self.model.visual.output_tokens = True
@@ -110,7 +111,7 @@ class CLIPRefine(BaseTransform):
                 f'but got {len(self.positive)} lists.'
             )
 
-    def _encode(self, tokenizer: object, prompts: Sequence[str]) -> Tensor:
+    def _encode(self, tokenizer: Any, prompts: Sequence[str]) -> Tensor:
         return F.normalize(self.model.encode_text(tokenizer(list(prompts))), dim=1)
 
     @torch.no_grad()

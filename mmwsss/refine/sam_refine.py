@@ -91,7 +91,8 @@ class SAMRefine(BaseTransform):
         cache_dir: Where automatic masks are kept.
         points_per_side: See :class:`~mmwsss.refine.sam_masks.SamMasks` (the paper: 16 or 32).
         strategy: See :func:`vote` (the paper: ``'copy'``).
-        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the unrefined mask.
+        mode: ``'automatic'`` votes among automatic masks; ``'prompt'`` asks SAM with boxes and points of the unrefined
+            mask.
         min_iou: See :func:`vote`; not used with prompts.
         max_area: See :func:`vote`; not used with prompts.
         cam_threshold: Cut of the maps that makes the unrefined mask.
@@ -147,7 +148,7 @@ class SAMRefine(BaseTransform):
             return unrefined
         if self.mode == 'automatic':
             return vote(unrefined, self.masks(img), self.strategy, self.min_iou, self.max_area)
-        union = self.masks.prompted(img, *prompts_of(unrefined, cam)).any(0)
+        union = np.any(self.masks.prompted(img, *prompts_of(unrefined, cam)), axis=0)
         if not union.any():
             return unrefined
         return {'copy': union, 'and': union & unrefined, 'or': union | unrefined}[self.strategy]

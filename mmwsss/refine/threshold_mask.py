@@ -42,7 +42,7 @@ def scores_to_mask(
         return mask
     values = (classes + 1).astype(np.uint8)
     low, high = ignore_band or (threshold, threshold)
-    for rows in row_strips(*mask.shape):
+    for rows in row_strips(mask.shape[0], mask.shape[1]):
         best = cam[:, rows].max(0)
         least = high if bg_exponent is None else (1 - np.clip(best, 0, 1)) ** bg_exponent
         mask[rows] = values[cam[:, rows].argmax(0)] * (best > least)

@@ -98,5 +98,5 @@ def test_pipeline_of_generated_shapes(tmp_path):
         maps.variables.update({'img_size': 32, 'scales': [1.0]})
     summary = Pipeline(cfg, lambda line: None).run()
     assert summary['classes'] == list(CLASSES)
-    assert {'seed', 'test'} <= set(summary['stages']['pseudo'])
+    assert {'unrefined', 'test'} <= set(summary['stages']['pseudo'])
     assert (tmp_path / 'work/report.html').exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from dense_maps import dense_maps, dense_raw_max
 from mmengine.registry import init_default_scope
 from torch import nn
 
@@ -79,9 +80,9 @@ def test_grad_cam_equals_autograd_on_the_whole_network(config, size):
     for k in range(3):
         raw = plain_grad_cam(model, x, k)
         large = F.interpolate(raw[:, None], size, mode='bilinear', align_corners=False)[:, 0]
-        assert torch.allclose(cams.raw_max[:, 0, k], large.amax((1, 2)), rtol=1e-4, atol=1e-7)
+        assert torch.allclose(dense_raw_max(cams)[:, 0, k], large.amax((1, 2)), rtol=1e-4, atol=1e-7)
         peak = large.amax((1, 2), keepdim=True)
-        assert torch.allclose(cams.layer_cams[:, 0, k], large / peak.clamp(min=1e-12), atol=1e-4)
+        assert torch.allclose(dense_maps(cams)[:, 0, k], large / peak.clamp(min=1e-12), atol=1e-4)
     assert torch.allclose(cams.scores, model(x).sigmoid(), atol=1e-5)
 
 
@@ -126,21 +127,22 @@ def test_several_layers_from_one_pass():
     both = CAMGenerator(target_layers=(-3, -1), classes='all', size_divisor=8)(model, x)
     for position, layer in enumerate((-3, -1)):
         alone = CAMGenerator(target_layers=(layer,), classes='all', size_divisor=8)(model, x)
-        assert torch.allclose(both.layer_cams[:, position], alone.layer_cams[:, 0], atol=1e-5)
+        assert torch.allclose(dense_maps(both)[:, position], dense_maps(alone)[:, 0], atol=1e-5)
 
 
 def test_classes_of_the_label_only_and_normalised_once():
     model, x = build(vit()), inputs()
     cams = CAMGenerator(scales=(1.0, 2.0), flip=True, size_divisor=8)(model, x, LABELS)
-    peak = cams.layer_cams.amax((3, 4))[:, 0]
+    peak = dense_maps(cams).amax((3, 4))[:, 0]
     assert (peak[~LABELS] == 0).all()
-    assert torch.allclose(peak[(cams.raw_max[:, 0] > 0)], torch.ones(()))
-    assert (cams.layer_cams >= 0).all()
-    assert torch.equal(cams.classes, LABELS)
+    assert torch.allclose(peak[(dense_raw_max(cams)[:, 0] > 0)], torch.ones(()))
+    assert (dense_maps(cams) >= 0).all()
+    assert cams.maps.shape == (3, 1, 32, 32)  # three pairs in the batch, and no map of another class
+    assert cams.image_index.tolist() == [0, 0, 2] and cams.class_index.tolist() == [0, 2, 1]
     one_by_one = [CAMGenerator(scales=(1.0, 2.0), flip=True, size_divisor=8)(model, x[i : i + 1], LABELS[i : i + 1])
                   for i in range(3)]  # fmt: skip
     for i, single in enumerate(one_by_one):
-        assert torch.allclose(single.layer_cams[0], cams.layer_cams[i], atol=1e-4)
+        assert torch.allclose(dense_maps(single)[0], dense_maps(cams)[i], atol=1e-4)
 
 
 def test_scales_and_flip_are_a_mean_of_raw_maps():
@@ -154,8 +156,8 @@ def test_scales_and_flip_are_a_mean_of_raw_maps():
     with torch.no_grad():
         expected = (raw(x) + raw(x.flip(3)).flip(3) + raw(small) + raw(small.flip(3)).flip(3)) / 4
     cams = CAMGenerator('cam', scales=(1.0, 0.5), flip=True, classes='all', size_divisor=8)(model, x)
-    assert torch.allclose(cams.raw_max[:, 0], expected.amax((2, 3)), atol=1e-5)
-    assert torch.allclose(cams.layer_cams[:, 0], scale_by_max(expected), atol=1e-5)
+    assert torch.allclose(dense_raw_max(cams)[:, 0], expected.amax((2, 3)), atol=1e-5)
+    assert torch.allclose(dense_maps(cams)[:, 0], scale_by_max(expected), atol=1e-5)
 
 
 def test_per_scale_min_max_is_the_papers():
@@ -168,7 +170,7 @@ def test_per_scale_min_max_is_the_papers():
             maps = model.head.class_maps(model.backbone(image)).relu()
         low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
         total = total + F.interpolate((maps - low) / (high - low + 1e-7), (32, 32), mode='bilinear')
-    assert torch.allclose(cams.layer_cams[:, 0], total / 2, atol=1e-5)
+    assert torch.allclose(dense_maps(cams)[:, 0], total / 2, atol=1e-5)
 
 
 def test_pcm_maps_leave_the_extra_map_out():
@@ -177,13 +179,39 @@ def test_pcm_maps_leave_the_extra_map_out():
         maps = model.head.class_maps(model.extract_feat(x))[:, :3].relu()
     expected = F.interpolate(maps, (32, 32), mode='bilinear', align_corners=False)
     cams = CAMGenerator('pcm', classes='all')(model, x)
-    assert torch.allclose(cams.layer_cams[:, 0], scale_by_max(expected), atol=1e-5)
+    assert torch.allclose(dense_maps(cams)[:, 0], scale_by_max(expected), atol=1e-5)
 
 
 def test_predicted_classes():
     model, x = build(vit()), inputs()
     cams = CAMGenerator(classes='predicted', size_divisor=8)(model, x)
-    assert torch.equal(cams.classes, model(x).sigmoid() > 0.5)
+    predicted = (model(x).sigmoid() > 0.5).nonzero()
+    assert torch.equal(torch.stack([cams.image_index, cams.class_index], 1), predicted)
+
+
+@pytest.mark.parametrize('method', ['gradcam', 'scorecam', 'rollout', 'acr'])
+def test_a_batch_without_any_class_has_no_map(method):
+    model, x = build(vit()), inputs()
+    cams = CAMGenerator(method, scales=(1.0, 2.0), size_divisor=8)(model, x, torch.zeros_like(LABELS))
+    assert cams.maps.shape == (0, 1, 32, 32) and cams.raw_max.shape == (0, 1)
+    assert torch.allclose(cams.scores, model(x).sigmoid(), atol=1e-5)
+
+
+@pytest.mark.parametrize('method', ['gradcam', 'acr', 'rollout'])
+def test_inside_inference_mode(method):
+    model, x = build(vit()), inputs()
+    expected = CAMGenerator(method, size_divisor=8)(model, x, LABELS)
+    with torch.inference_mode():
+        cams = CAMGenerator(method, size_divisor=8)(model, x.clone(), LABELS.clone())
+        assert torch.is_inference_mode_enabled()
+    assert torch.equal(cams.maps, expected.maps)
+    with torch.no_grad():
+        assert torch.equal(CAMGenerator(method, size_divisor=8)(model, x, LABELS).maps, expected.maps)
+        assert not torch.is_grad_enabled()
+    with torch.inference_mode():
+        inside = build(vit())
+        with pytest.raises(ValueError, match='Expected a model that was built outside torch.inference_mode'):
+            CAMGenerator(method, size_divisor=8)(inside, x, LABELS)
 
 
 def test_map_of_zeros_stays_zero():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from dense_maps import all_pairs, dense_maps, dense_raw_max
 from mmengine.registry import init_default_scope
 from test_cam import LABELS, build, inputs, pcm, pooled, vit
 from torch import nn
@@ -18,7 +19,7 @@ from mmwsss.cam.functional import (
     scale_min_max,
     spread_by_attention,
 )
-from mmwsss.cam.methods import METHODS, rounds
+from mmwsss.cam.methods import METHODS, backward_groups
 from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
 from mmwsss.registry import MODELS
 
@@ -46,10 +47,10 @@ def test_one_interface(method, network):
             generator(model, x, LABELS)
         return
     cams = generator(model, x, LABELS)
-    assert cams.layer_cams.shape == (3, 1, 3, *size)
-    assert torch.isfinite(cams.layer_cams).all()
-    assert cams.layer_cams.min() >= 0 and cams.layer_cams.max() <= 1 + 1e-6
-    assert (cams.raw_max[:, 0][~LABELS] == 0).all() and (cams.raw_max[:, 0][LABELS] > 0).any()
+    assert dense_maps(cams).shape == (3, 1, 3, *size)
+    assert torch.isfinite(dense_maps(cams)).all()
+    assert dense_maps(cams).min() >= 0 and dense_maps(cams).max() <= 1 + 1e-6
+    assert (dense_raw_max(cams)[:, 0][~LABELS] == 0).all() and (dense_raw_max(cams)[:, 0][LABELS] > 0).any()
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -141,17 +142,14 @@ def plain_attention_gradient(model, x, k, refine):
 @pytest.mark.parametrize('method', ['acr', 'acr_unrefined'])
 def test_acr_localisation_equals_plain_autograd(method):
     model, x = build(vit()), inputs((32, 48))
-    everything = torch.ones(3, 3, dtype=torch.bool)
-    maps, logits = METHODS[method](model, x, everything, ())
+    maps, logits = METHODS[method](model, x, all_pairs(3, 3), ())
+    maps = maps[:, 0].view(3, 3, 4, 6)
     for k in range(3):
-        assert torch.allclose(
-            maps[:, 0, k], plain_attention_gradient(model, x, k, method == 'acr'), rtol=1e-3, atol=1e-7
-        )
+        assert torch.allclose(maps[:, k], plain_attention_gradient(model, x, k, method == 'acr'), rtol=1e-3, atol=1e-7)
     assert torch.allclose(logits, model(x), atol=1e-5)
     for k in range(3):  # one class at a time
-        alone = torch.zeros(3, 3, dtype=torch.bool)
-        alone[:, k] = True
-        assert torch.allclose(METHODS[method](model, x, alone, ())[0][:, 0, k], maps[:, 0, k], atol=1e-6)
+        alone = (torch.arange(3), torch.full((3,), k))
+        assert torch.allclose(METHODS[method](model, x, alone, ())[0][:, 0], maps[:, k], atol=1e-6)
     assert torch.is_grad_enabled() and all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -164,8 +162,8 @@ def test_all_classes_of_a_batch_equal_one_class_at_a_time(method):
             label = torch.zeros(1, 3, dtype=torch.bool)
             label[0, k] = True
             alone = CAMGenerator(method, size_divisor=8)(model, x[image : image + 1], label)
-            assert torch.allclose(alone.raw_max[0, 0, k], together.raw_max[image, 0, k], atol=1e-5)
-            assert torch.allclose(alone.layer_cams[0, 0, k], together.layer_cams[image, 0, k], atol=1e-4)
+            assert torch.allclose(dense_raw_max(alone)[0, 0, k], dense_raw_max(together)[image, 0, k], atol=1e-5)
+            assert torch.allclose(dense_maps(alone)[0, 0, k], dense_maps(together)[image, 0, k], atol=1e-4)
 
 
 def test_rollout_by_hand():
@@ -191,7 +189,7 @@ def test_transcam_by_hand():
         for k in range(3):
             expected[b, k] = (affinity @ class_maps[b, k].relu().flatten()).view(4, 6)
     large = F.interpolate(expected, (64, 96), mode='bilinear', align_corners=False)
-    assert torch.allclose(cams.layer_cams[:, 0], scale_by_max(large), atol=1e-4)
+    assert torch.allclose(dense_maps(cams)[:, 0], scale_by_max(large), atol=1e-4)
     assert torch.allclose(cams.scores, model(x).sigmoid(), atol=1e-5)
     ones = spread_by_attention(torch.ones(1, 1, 2, 2), [torch.full((1, 5, 5), 0.2)] * 2)
     assert torch.allclose(ones, torch.full((1, 1, 2, 2), 1.6))
@@ -213,9 +211,8 @@ def test_score_cam_by_hand():
             scores.append(model(x * mask)[0])
         weight = torch.stack(scores).softmax(0)
         expected = torch.stack([(weight[:, k, None, None] * a).sum(0).relu() for k in range(2)])
-    wanted = torch.ones(1, 2, dtype=torch.bool)
-    maps, _ = METHODS['scorecam'](model, x, wanted, (-1,))
-    assert torch.allclose(maps[0, 0], expected, atol=1e-5)
+    maps, _ = METHODS['scorecam'](model, x, all_pairs(1, 2), (-1,))
+    assert torch.allclose(maps[:, 0], expected, atol=1e-5)
 
 
 def test_heads_that_do_not_fit():
@@ -234,7 +231,7 @@ def test_several_layers_of_a_conformer_from_one_pass():
     both = CAMGenerator('layercam', target_layers=(-2, -1), classes='all')(model, x)
     for position, layer in enumerate((-2, -1)):
         alone = CAMGenerator('layercam', target_layers=(layer,), classes='all')(model, x)
-        assert torch.allclose(both.layer_cams[:, position], alone.layer_cams[:, 0], atol=1e-5)
+        assert torch.allclose(dense_maps(both)[:, position], dense_maps(alone)[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize('layers', [(-1,), (-2,), (-2, -1)])
@@ -265,18 +262,17 @@ def test_last_block_for_the_class_token_alone_changes_nothing(method, layers, mo
     whole = generator(model, inputs, labels)
     monkeypatch.undo()
     named = CAMGenerator(method, target_layers=('backbone.layers.2.ffn', 'backbone.layers.2.ln2'))
-    assert named(model, inputs, labels).layer_cams.shape == (4, 2, 3, 32, 48)  # parts of the last block are whole
+    # parts of the last block are computed whole
+    assert named(model, inputs, labels).maps.shape == (int(labels.sum()), 2, 32, 48)
     assert torch.allclose(short.scores, whole.scores, atol=1e-5)
-    assert torch.allclose(short.layer_cams, whole.layer_cams, atol=1e-4) and whole.layer_cams.max() == 1
+    assert torch.allclose(dense_maps(short), dense_maps(whole), atol=1e-4) and dense_maps(whole).max() == 1
 
 
-def test_rounds_give_every_wanted_class_once():
-    wanted = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]]).bool()
-    parts = list(rounds(wanted))
-    assert len(parts) == 3
-    seen = torch.zeros(4, 3, dtype=torch.long)
-    for images, classes in parts:
-        assert len(set(images.tolist())) == len(images)
-        seen[images, classes] += 1
-    assert torch.equal(seen, wanted.long())
-    assert list(rounds(torch.zeros(2, 3, dtype=torch.bool))) == []
+def test_groups_have_every_pair_once_and_no_image_twice():
+    images, classes = torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]]).nonzero(as_tuple=True)
+    groups = list(backward_groups(images))
+    assert len(groups) == 3  # the most classes of an image
+    for group in groups:
+        assert len(set(images[group].tolist())) == len(group)
+    assert sorted(torch.cat(groups).tolist()) == list(range(len(classes)))
+    assert list(backward_groups(torch.zeros(0, dtype=torch.long))) == []

@@ -180,7 +180,7 @@ def test_maps_and_predictions_are_those_of_the_wrapped_model():
     assert torch.equal(model(inputs), model.model(inputs))
     assert len(model(inputs, samples, 'predict')) == 2
     cams = CAMGenerator('acr', classes='all', size_divisor=8)(model, inputs)
-    assert cams.layer_cams.shape == (2, 1, 1, 32, 32) and cams.raw_max.min() > 0
+    assert cams.maps.shape == (2, 1, 32, 32) and cams.raw_max.min() > 0
 
 
 def test_non_square_inputs():

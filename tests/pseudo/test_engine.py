@@ -10,11 +10,13 @@ from conftest import write_toy
 from helpers import config, manifest, tree, write_checkpoint
 from PIL import Image
 
-from mmwsss.apis import init_classifier, make_pseudo
+from mmwsss.apis import evaluate_cams, init_classifier, make_pseudo
 from mmwsss.config.loading import load_config
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, segmentation_figures
 from mmwsss.pseudo import RunMismatchError
+from mmwsss.refine import LayerFusion, ThresholdMask
+from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.files import file_sha256
 
 
@@ -32,7 +34,7 @@ def test_files_and_figures(toy, checkpoint, tmp_path):
     assert {'load', 'cam', 'refine', 'write', 'wall'} == set(summary['seconds'])
     run = json.loads((out / 'run.json').read_text())
     assert run['classes'] == ['smoke'] and run['checkpoint_sha256'] == file_sha256(checkpoint)
-    assert run['versions']['torch'] and run['config']['refine'][1]['type'] == 'mmwsss.CRFRefine'
+    assert run['versions']['torch'] and run['config']['refine'][0]['type'] == 'mmwsss.CRFRefine'
     counts = []
     for record in manifest(out):
         path = out / record['mask_path']
@@ -43,15 +45,16 @@ def test_files_and_figures(toy, checkpoint, tmp_path):
             assert image.getpalette()[3:6] == [128, 0, 0]
         mask = read_mask(path)
         assert set(np.unique(mask)) <= {0, 1}
-        assert record['coverage']['smoke'] == pytest.approx((mask == 1).mean())
-        if not record['labels']:
-            assert not mask.any()
+        if record['labels']:
+            assert record['coverage'] == {'smoke': pytest.approx((mask == 1).mean())}
+        else:
+            assert not mask.any() and record['coverage'] == record['raw_max'] == {}
         truth = read_mask(toy / 'ann' / 'train' / record['mask_path'].removeprefix('masks/'))
         counts.append(count_pixels(mask, truth, 1))
         assert (out / 'cams' / record['mask_path'].removeprefix('masks/')).with_suffix('.npz').exists()
     expected = segmentation_figures(counts, ['smoke'])
     assert summary['mask']['iou_dataset'] == pytest.approx(expected['iou_dataset'])
-    assert 0 < summary['floor']['iou_dataset'] < 1 and 'seed' in summary
+    assert 0 < summary['floor']['iou_dataset'] < 1 and 'unrefined' in summary
 
 
 def test_second_call_makes_only_what_is_missing(toy, checkpoint, tmp_path):
@@ -175,10 +178,87 @@ def test_steps_can_be_dropped_and_must_make_a_mask(toy, checkpoint, tmp_path):
     summary = make_pseudo(config(toy, 'gradcam_ms'), checkpoint, tmp_path / 'a')
     assert summary['ok'] == 12
     cfg = config(toy)
-    cfg.pseudo.refine = cfg.pseudo.refine[:2]
+    cfg.pseudo.refine = cfg.pseudo.refine[:1]
     summary = make_pseudo(cfg, checkpoint, tmp_path / 'b')
     assert summary['failed'] == 12
     assert 'makes a mask' in manifest(tmp_path / 'b')[0]['reason']
+
+
+def test_configs_of_before_are_told_where_things_are_now(toy, checkpoint, tmp_path):
+    cfg = config(toy)
+    cfg.pseudo.refine = [cfg.pseudo.fusion, *cfg.pseudo.refine]
+    with pytest.raises(ValueError, match=r'LayerFusion in pseudo.refine\[0\]: the fusion has a key of its own'):
+        make_pseudo(cfg, checkpoint, tmp_path / 'out')
+    cfg = config(toy)
+    cfg.pseudo.seed = cfg.pseudo.pop('unrefined')
+    with pytest.raises(ValueError, match=r'Expected pseudo.unrefined .* called pseudo.seed before'):
+        make_pseudo(cfg, checkpoint, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+class _Counted(ThresholdMask):
+    built = 0
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        type(self).built += 1
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_each_step_is_built_once_and_each_image_fused_once(toy, checkpoint, tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(_Counted, 'built', 0)
+    log = tmp_path / 'fused'
+    monkeypatch.setitem(TRANSFORMS._module_dict, 'CountedMask', _Counted)
+    original = LayerFusion.transform
+
+    def counted(self, results):
+        with open(log, 'a') as handle:
+            handle.write(f'{_Counted.built}\n')
+        return original(self, results)
+
+    monkeypatch.setattr(LayerFusion, 'transform', counted)
+    cfg = config(toy)
+    cfg.pseudo.refine = [{'type': 'mmwsss.CountedMask'}]
+    make_pseudo(cfg, checkpoint, tmp_path / 'out', workers=workers)
+    assert log.read_text().splitlines() == ['1'] * 12  # in this process and, forked, in those of the pool
+    assert _Counted.built == 1
+
+
+def test_maps_that_are_not_finite_are_failed_images(toy, checkpoint, tmp_path):
+    content = torch.load(checkpoint)
+    content['state_dict']['head.fc.weight'][:] = float('nan')
+    torch.save(content, tmp_path / 'nan.pth')
+    cfg = config(toy, save_cam=True)
+    summary = make_pseudo(cfg, tmp_path / 'nan.pth', tmp_path / 'out')
+    assert (summary['ok'], summary['failed']) == (4, 8)  # the four without a class have no map
+    reasons = {record['reason'] for record in manifest(tmp_path / 'out') if record['status'] == 'failed'}
+    assert len(reasons) == 8 and all('NaN or infinity for smoke' in reason for reason in reasons)
+    for path in (tmp_path / 'out').glob('*.json*'):
+        assert 'NaN' not in path.read_text().replace('NaN or infinity', '')
+    with pytest.raises(ValueError, match='Expected finite maps of .* but got NaN or infinity for smoke'):
+        evaluate_cams(cfg, init_classifier(tmp_path / 'nan.pth'), cfg.pseudo_set)
+
+
+def test_classes_with_an_empty_mask_are_counted_and_said(toy, checkpoint, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmwsss.pseudo.engine.print_log', lambda text, *args: said.append(text))
+    summary = make_pseudo(config(toy, 'gradcam_ms', mask_threshold=1.0), checkpoint, tmp_path / 'out')
+    assert summary['empty'] == {'smoke': 8} and summary['ok'] == 12
+    assert said == ['Classes of the labels without a pixel in their masks: smoke in 8 images.']
+
+
+def test_a_class_called_ignore_keeps_its_coverage(toy, checkpoint, tmp_path):
+    content = json.loads((toy / 'train.json').read_text())
+    content['metainfo']['classes'] = ['no_smoke', 'ignore']
+    (toy / 'train.json').write_text(json.dumps(content))
+    cfg = config(toy, 'gradcam_ms', ignore_band=(0.2, 0.5), train_masks=None)
+    make_pseudo(cfg, checkpoint, tmp_path / 'out')
+    records = [record for record in manifest(tmp_path / 'out') if record['labels']]
+    assert len(records) == 8
+    for record in records:
+        mask = read_mask(tmp_path / 'out' / record['mask_path'])
+        assert record['coverage'] == {'ignore': pytest.approx((mask == 1).mean())}
+        assert record['ignored'] == pytest.approx((mask == 255).mean()) and record['ignored'] > 0
 
 
 def test_config_without_pseudo(toy, checkpoint, tmp_path):

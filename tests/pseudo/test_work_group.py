@@ -16,7 +16,7 @@ from helpers import config, free_port, outcome, tree, write_checkpoint
 import mmwsss
 from mmwsss.apis import make_pseudo
 from mmwsss.datasets.pictures import read_mask
-from mmwsss.pseudo import PseudoMaskEngine, WorkGroup, find_work_group
+from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, WorkGroup, find_work_group
 from mmwsss.pseudo.work_group import cores_of_this_process, cores_that_read, launch_environment
 
 ROOT = Path(mmwsss.__file__).parents[1]
@@ -141,8 +141,9 @@ def test_pools_are_sized_to_the_cores(monkeypatch, toy, tmp_path):
         monkeypatch.setattr('mmwsss.pseudo.work_group.cores_of_this_process', lambda: cores)
         monkeypatch.setattr('mmwsss.pseudo.engine.cores_of_this_process', lambda: cores)
         refine = [step.to_dict() for step in config(toy, name).pseudo.refine]
-        seed = {'type': 'mmwsss.ThresholdMask'}
-        engine = PseudoMaskEngine(tmp_path / 'out', {}, ['smoke'], seed, refine, workers=None)
+        unrefined = {'type': 'mmwsss.ThresholdMask'}
+        settings = RefineSettings(tmp_path / 'out', ['smoke'], None, unrefined, refine)
+        engine = PseudoMaskEngine(settings, {}, workers=None)
         return cores_that_read(), engine._number_of_workers(number)
 
     assert sized(1, 1000) == (0, 0) and sized(2, 1000) == (0, 1) and sized(16, 1000) == (4, 11)

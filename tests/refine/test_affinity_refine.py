@@ -18,8 +18,10 @@ from mmwsss.structures import CamFile
 
 def test_sure_labels_by_hand():
     cam = np.array([[[0.0, 0.04, 0.2, 0.5]], [[0.0, 0.06, 0.1, 0.3]]], np.float32)
-    assert sure_labels(cam, 0.3, 0.05).tolist() == [[0, IGNORE_LABEL, IGNORE_LABEL, 1]]
-    assert sure_labels(cam[::-1], 0.05, 0.05).tolist() == [[0, 1, 2, 2]]
+    assert sure_labels(cam, [0, 1], 0.3, 0.05).tolist() == [[0, IGNORE_LABEL, IGNORE_LABEL, 1]]
+    assert sure_labels(cam[::-1], [0, 1], 0.05, 0.05).tolist() == [[0, 1, 2, 2]]
+    assert sure_labels(cam, [3, 7], 0.3, 0.05).tolist() == [[0, IGNORE_LABEL, IGNORE_LABEL, 4]]
+    assert sure_labels(cam[:0], [], 0.3, 0.05).tolist() == [[0, 0, 0, 0]]
     with pytest.raises(ValueError, match='Expected 0 < bg_threshold <= fg_threshold < 1, but got 0.5 and 0.3'):
         LoadCamLabels(0.3, 0.5)
 
@@ -54,19 +56,19 @@ def test_chain(chain, tmp_path):
     rng = np.random.default_rng(0)
     data = {
         'img': rng.integers(0, 255, (40, 56, 3)).astype(np.uint8),
-        'cam': rng.random((2, 40, 56)).astype(np.float32) * 0.5,
-        'gt_label': np.array([1]),
+        'cam': rng.random((1, 40, 56)).astype(np.float32) * 0.5,
+        'classes': np.array([1]),
     }
     refined = step({**data, 'cam': data['cam'].copy()})['cam']
-    assert refined.shape == (2, 40, 56) and refined.dtype == np.float32
-    assert not refined[0].any() and 0 < refined[1].max() <= 1
-    assert refined[1].std() < data['cam'][1].std()  # it spreads
+    assert refined.shape == (1, 40, 56) and refined.dtype == np.float32
+    assert 0 < refined.max() <= 1
+    assert refined.std() < data['cam'].std()  # it spreads
     without = AffinityRefine(checkpoint, bg_exponent=None)({**data, 'cam': data['cam'].copy()})['cam']
-    assert without[1].max() == pytest.approx(1, abs=0.15)
-    untouched = step({**data, 'gt_label': np.array([], int)})['cam']
-    assert untouched is data['cam']
+    assert without.max() == pytest.approx(1, abs=0.15)
+    nothing = np.zeros((0, 40, 56), np.float32)
+    assert step({**data, 'cam': nothing, 'classes': np.array([], int)})['cam'] is nothing
     with pytest.raises(ValueError, match='one size'):
-        step({**data, 'cam': np.zeros((2, 3, 3), np.float32)})
+        step({**data, 'cam': np.zeros((1, 3, 3), np.float32)})
 
     dataset = CamLabelDataset(str(maps), pipeline=[])
     assert 0 < len(dataset) < 12  # images without a class are left out
@@ -82,7 +84,7 @@ def test_a_walk_without_affinity_beyond_itself_changes_nothing(chain):
     step = AffinityRefine(chain[0], beta=1000)
     cam = np.full((1, 32, 32), 0.4, np.float32)
     img = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
-    refined = step({'img': img, 'cam': cam, 'gt_label': np.array([0])})['cam']
+    refined = step({'img': img, 'cam': cam, 'classes': np.array([0])})['cam']
     assert np.allclose(refined, 0.4, atol=1e-3)
 
 

@@ -36,7 +36,7 @@ def scene():
     cam = np.zeros((2, 40, 56), np.float32)
     cam[0, 5:30, 10:40] = 0.8
     cam[1, 5:30, 10:40] = 0.5
-    return {'img': rng.integers(0, 255, (40, 56, 3)).astype(np.uint8), 'cam': cam, 'gt_label': np.array([0])}
+    return {'img': rng.integers(0, 255, (40, 56, 3)).astype(np.uint8), 'cam': cam, 'classes': np.array([0, 1])}
 
 
 def test_scores_by_hand():
@@ -54,15 +54,17 @@ def test_scores_by_hand():
 def test_toy_clip(fuse, toy):
     step = CLIPRefine(POSITIVE, NEGATIVE, *toy, fuse=fuse)
     data = scene()
-    similarity = step.similarity(data['img'])
+    similarity = step.similarity(data['img'], data['classes'])
     assert similarity.shape == (2, 4, 4) and (similarity > 0).all() and (similarity < 1).all()
     refined = step({**data, 'cam': data['cam'].copy()})['cam']
-    assert refined[0].max() == pytest.approx(0.8, abs=1e-5) and not refined[1].any()
+    assert refined.max((1, 2)) == pytest.approx([0.8, 0.5], abs=1e-5)
+    second = step({'img': data['img'], 'cam': data['cam'][1:], 'classes': np.array([1])})['cam']
+    assert np.allclose(second[0], refined[1], atol=1e-6)  # the texts of class 1, though its map is the first
     if fuse == 'product':
         assert not refined[0][data['cam'][0] == 0].any()
     brighter = data['img'].copy()
     brighter[:20] = 255
-    assert not np.allclose(step.similarity(brighter), similarity)
+    assert not np.allclose(step.similarity(brighter, data['classes']), similarity)
 
 
 def test_similarity_is_that_of_the_projected_patch_tokens(toy):
@@ -72,7 +74,7 @@ def test_similarity_is_that_of_the_projected_patch_tokens(toy):
     kept = []
     visual = step.model.visual
     handle = visual.transformer.register_forward_hook(lambda m, i, o: kept.append(o))
-    similarity = step.similarity(img)
+    similarity = step.similarity(img, np.arange(2))
     handle.remove()
     with torch.no_grad():
         patches = visual.ln_post(kept[0])[0, 1:] @ visual.proj
@@ -101,7 +103,9 @@ def test_clip_errors(toy, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'Expected weights of toy-clip in .*broken\.pt'):
         CLIPRefine(POSITIVE, NEGATIVE, toy[0], str(broken))
     with pytest.raises(ValueError, match='Expected prompts for 3 classes, but got 2'):
-        CLIPRefine(POSITIVE, NEGATIVE, *toy)({**scene(), 'cam': np.zeros((3, 40, 56), np.float32)})
+        CLIPRefine(POSITIVE, NEGATIVE, *toy)({**scene(), 'classes': np.array([0, 2])})
+    with pytest.raises(ValueError, match=r"positive_prompts for the 1 classes \['smoke'\], but got 2 lists"):
+        CLIPRefine(POSITIVE, NEGATIVE, *toy).check_classes(['smoke'])
 
 
 def test_dark_channel_by_loops():

@@ -1,9 +1,14 @@
+import sys
+
 import numpy as np
 import pydensecrf.densecrf as dcrf
 import pytest
+import torch
+import torch.nn.functional as F
 
-from mmwsss.refine import CRFRefine, LayerFusion, ThresholdMask
+from mmwsss.refine import CRFRefine, LayerFusion, ThresholdMask, build_fusion, build_refiners
 from mmwsss.refine.crf_refine import cam_to_probabilities, matching_exponent
+from mmwsss.refine.threshold_mask import scores_to_mask
 
 
 def scene(classes=1, size=(24, 30), seed=0):
@@ -12,7 +17,7 @@ def scene(classes=1, size=(24, 30), seed=0):
     img[6:18, 8:22] = 220
     cam = rng.random((classes, *size)).astype(np.float32) * 0.4
     cam[0, 4:14, 6:20] += 0.5
-    return {'img': img, 'cam': cam, 'gt_label': np.arange(classes)}
+    return {'img': img, 'cam': cam, 'classes': np.arange(classes)}
 
 
 def crf_by_hand(img_rgb, probabilities, iters, gaussian, bilateral):
@@ -44,8 +49,9 @@ def test_background_by_power():
     for position in range(4):
         best = cam[:, 0, position].max()
         expected[0][position] = int(cam[:, 0, position].argmax()) + 1 if best > (1 - best) ** 4 else 0
-    assert ThresholdMask(bg_exponent=4)({'cam': cam})['pred_seg_map'].tolist() == expected == [[0, 2, 1, 1]]
-    assert ThresholdMask(bg_exponent=1)({'cam': cam})['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
+    data = {'cam': cam, 'classes': np.arange(2)}
+    assert ThresholdMask(bg_exponent=4)(dict(data))['pred_seg_map'].tolist() == expected == [[0, 2, 1, 1]]
+    assert ThresholdMask(bg_exponent=1)(dict(data))['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
     with pytest.raises(ValueError, match='Expected bg_exponent > 0 and no ignore_band, but got 0'):
         ThresholdMask(bg_exponent=0)
 
@@ -96,20 +102,19 @@ def test_crf_equals_a_slow_plain_one(preset, exponent):
 @pytest.mark.parametrize('backend', ['pydensecrf', 'torch'])
 @pytest.mark.parametrize('k', [2, 16, 48])
 def test_crf_golden(golden, k, backend):
-    data = {'img': golden['crf/image_rgb'][..., ::-1], 'cam': golden['crf/cam'][None], 'gt_label': [0]}
+    data = {'img': golden['crf/image_rgb'][..., ::-1], 'cam': golden['crf/cam'][None], 'classes': [0]}
     assert (
         np.abs(CRFRefine(bg_exponent=k, backend=backend)(data)['cam'][0] - golden[f'crf/foreground_k{k}']).max() < 1e-4
     )
 
 
-def test_crf_takes_the_classes_of_the_label_only():
+def test_crf_of_several_classes_and_of_none():
     data = scene(3)
-    data['gt_label'] = np.array([0, 2])
     refined = CRFRefine('voc', num_iters=2)(dict(data))['cam']
-    assert (refined[1] == 0).all() and refined[[0, 2]].max() > 0
+    assert refined.shape == (3, 24, 30) and refined.max() > 0
     assert refined.sum(0).max() <= 1 + 1e-5
-    untouched = CRFRefine()({**data, 'gt_label': np.array([], int)})['cam']
-    assert untouched is data['cam']
+    nothing = np.zeros((0, 24, 30), np.float32)
+    assert CRFRefine()({**data, 'cam': nothing, 'classes': np.array([], int)})['cam'] is nothing
 
 
 def test_crf_follows_the_picture():
@@ -142,6 +147,24 @@ def test_crf_errors():
         CRFRefine()(data)
 
 
+@pytest.mark.parametrize('backend', ['pydensecrf', 'torch'])
+def test_crf_refuses_pictures_of_floats(backend):
+    data = scene()
+    data['img'] = data['img'].astype(np.float32) / 255
+    with pytest.raises(ValueError, match=r'Expected a uint8 picture .* in \[0, 255\], but got float32'):
+        CRFRefine(backend=backend)(data)
+
+
+def test_crf_without_pydensecrf(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pydensecrf.densecrf', None)  # an import of it fails
+    with pytest.warns(UserWarning, match='The CRF runs on PyTorch, .*mmwsss\\[crf\\]'):
+        step = CRFRefine(bg_exponent=2)
+    assert step.backend == 'torch'
+    assert step(scene())['cam'].shape == (1, 24, 30)
+    with pytest.raises(ImportError, match='CRFRefine needs the package pydensecrf'):
+        CRFRefine(backend='pydensecrf')
+
+
 def test_probabilities_and_matching_exponent():
     cam = np.array([[[0.0, 0.3, 1.0]]], np.float32)
     assert np.allclose(cam_to_probabilities(cam, 2)[1, 0], [0, 0.3 / (0.3 + 0.49), 1])
@@ -154,30 +177,81 @@ def test_probabilities_and_matching_exponent():
         matching_exponent(0.6, 0.3)
 
 
+def fuse(layers, size=None, **arguments):
+    """The fused maps at a picture's size, by default that of the maps."""
+    img = np.zeros((*(size or layers.shape[2:]), 3), np.uint8)
+    return LayerFusion(**arguments)({'layer_cams': layers, 'img': img})['cam']
+
+
 def test_layer_fusion():
     layers = np.random.default_rng(0).random((3, 2, 4, 5)).astype(np.float32)
     layers[:, 1] = 0
-    mean = LayerFusion()({'layer_cams': layers})['cam']
+    mean = fuse(layers)
     expected = layers[:, 0].mean(0)
     assert np.allclose(mean[0], expected / expected.max(), atol=1e-6) and (mean[1] == 0).all()
-    assert np.allclose(LayerFusion(normalize=False)({'layer_cams': layers})['cam'][0], expected, atol=1e-6)
-    top = LayerFusion('max')({'layer_cams': layers})['cam'][0]
-    assert np.allclose(top, layers[:, 0].max(0) / layers[:, 0].max(), atol=1e-6)
-    weighted = LayerFusion(weights=(1, 0, 3), normalize=False)({'layer_cams': layers})['cam'][0]
+    assert np.allclose(fuse(layers, normalize=False)[0], expected, atol=1e-6)
+    assert np.allclose(fuse(layers, reduce='max')[0], layers[:, 0].max(0) / layers[:, 0].max(), atol=1e-6)
+    weighted = fuse(layers, weights=(1, 0, 3), normalize=False)[0]
     assert np.allclose(weighted, (layers[0, 0] + 3 * layers[2, 0]) / 4, atol=1e-6)
     with pytest.raises(ValueError, match='Expected 3 weights, one a layer, but got 2'):
-        LayerFusion(weights=(1, 1))({'layer_cams': layers})
+        fuse(layers, weights=(1, 1))
     with pytest.raises(ValueError, match="Expected reduce 'mean' or 'max', but got 'sum'"):
         LayerFusion('sum')
     with pytest.raises(ValueError, match='Expected non-negative weights'):
         LayerFusion(weights=(-1, 2))
 
 
+@pytest.mark.parametrize('size', [(4, 5), (13, 9), (2, 3)])
+@pytest.mark.parametrize('normalize', [False, True])
+def test_fused_maps_are_resized_once_and_normalised_last(size, normalize):
+    """The same as every layer resized first: a mean commutes with a linear resize, a maximum does not."""
+    layers = np.random.default_rng(0).random((3, 2, 4, 5)).astype(np.float32)
+    large = F.interpolate(torch.from_numpy(layers), size, mode='bilinear', align_corners=False).numpy().mean(0)
+    expected = large / large.max((1, 2), keepdims=True) if normalize else large
+    found = fuse(layers, size, normalize=normalize)
+    assert found.dtype == np.float32 and np.allclose(found, expected, atol=1e-6)
+    if normalize:
+        assert (found.max((1, 2)) == 1).all()
+
+
+def test_fusion_without_any_class():
+    assert fuse(np.zeros((2, 0, 4, 5), np.float32), (8, 9)).shape == (0, 8, 9)
+
+
+def test_a_fusion_among_the_refiners_is_refused():
+    steps = [{'type': 'mmwsss.DarkChannelRefine'}, {'type': 'mmwsss.LayerFusion'}]
+    with pytest.raises(ValueError, match=r'mmwsss.LayerFusion in pseudo.refine\[1\]: .* pseudo.fusion'):
+        build_refiners(steps, ['smoke'])
+    assert isinstance(build_fusion(None, ['smoke']), LayerFusion)
+
+
 def test_threshold_mask():
     cam = np.array([[[0.1, 0.3, 0.31, 0.9]], [[0.0, 0.2, 0.4, 0.5]]], np.float32)
-    assert ThresholdMask(0.3)({'cam': cam})['pred_seg_map'].tolist() == [[0, 0, 2, 1]]
-    assert ThresholdMask(ignore_band=(0.2, 0.45))({'cam': cam})['pred_seg_map'].tolist() == [[0, 255, 255, 1]]
+
+    def cut(classes, step):
+        return step({'cam': cam, 'classes': np.array(classes)})['pred_seg_map'].tolist()
+
+    assert cut([0, 1], ThresholdMask(0.3)) == [[0, 0, 2, 1]]
+    assert cut([4, 79], ThresholdMask(0.3)) == [[0, 0, 80, 5]]
+    assert cut([0, 1], ThresholdMask(ignore_band=(0.2, 0.45))) == [[0, 255, 255, 1]]
+    empty = {'cam': cam[:0], 'classes': np.zeros(0, int)}
+    assert ThresholdMask()(empty)['pred_seg_map'].tolist() == [[0, 0, 0, 0]]
+    with pytest.raises(ValueError, match=r'Expected maps \(n, H, W\) and n classes, but got \(2, 1, 4\) and \(1,\)'):
+        cut([0], ThresholdMask())
     with pytest.raises(ValueError, match=r'Expected threshold in \[0, 1\], but got 1.3'):
         ThresholdMask(1.3)
     with pytest.raises(ValueError, match=r'low < high <= 1, but got \(0.5, 0.2\)'):
         ThresholdMask(ignore_band=(0.5, 0.2))
+
+
+@pytest.mark.parametrize('settings', [{}, {'ignore_band': (0.2, 0.6)}, {'bg_exponent': 3.0}])
+def test_masks_in_strips_equal_the_whole(settings, monkeypatch):
+    monkeypatch.setattr('mmwsss.utils.strips._PIXELS', 50)
+    cam = np.random.default_rng(0).random((3, 37, 11)).astype(np.float32)
+    classes = np.array([1, 4, 6])
+    best = cam.max(0)
+    least = (1 - best) ** 3 if 'bg_exponent' in settings else settings.get('ignore_band', (0, 0.3))[1]
+    expected = np.where(best > least, classes[cam.argmax(0)] + 1, 0)
+    if 'ignore_band' in settings:
+        expected[(best > 0.2) & (best <= 0.6)] = 255
+    assert np.array_equal(scores_to_mask(cam, classes, **settings), expected)

@@ -18,19 +18,19 @@ def encode(masks):
     return [coder.encode(np.asfortranarray(mask.astype(np.uint8))) for mask in masks]
 
 
-def slow_vote(seed, masks, strategy, min_iou, max_area):
-    kept = np.zeros_like(seed)
+def slow_vote(unrefined, masks, strategy, min_iou, max_area):
+    kept = np.zeros_like(unrefined)
     any_kept = False
     for mask in masks:
         if mask.sum() > max_area * mask.size:
             continue
-        union = sum(bool(a or b) for a, b in zip(mask.ravel(), seed.ravel()))
-        both = sum(bool(a and b) for a, b in zip(mask.ravel(), seed.ravel()))
+        union = sum(bool(a or b) for a, b in zip(mask.ravel(), unrefined.ravel()))
+        both = sum(bool(a and b) for a, b in zip(mask.ravel(), unrefined.ravel()))
         if union and both / union >= min_iou:
             kept, any_kept = kept | mask, True
     if not any_kept:
-        return seed
-    return {'copy': kept, 'and': kept & seed, 'or': kept | seed}[strategy]
+        return unrefined
+    return {'copy': kept, 'and': kept & unrefined, 'or': kept | unrefined}[strategy]
 
 
 @pytest.mark.parametrize('strategy', ['copy', 'and', 'or'])
@@ -43,33 +43,33 @@ def test_equals_the_slow_version(strategy):
             mask = np.zeros((20, 24), bool)
             mask[y : y + rng.integers(2, 14), x : x + rng.integers(2, 16)] = True
             masks.append(mask)
-        seed = masks[rng.integers(8)] ^ (rng.random((20, 24)) < 0.1)
+        unrefined = masks[rng.integers(8)] ^ (rng.random((20, 24)) < 0.1)
         min_iou, max_area = rng.choice([0.1, 0.3, 0.6]), rng.choice([0.2, 0.5])
-        expected = slow_vote(seed, masks, strategy, min_iou, max_area)
-        assert np.array_equal(vote(seed, encode(masks), strategy, min_iou, max_area), expected)
+        expected = slow_vote(unrefined, masks, strategy, min_iou, max_area)
+        assert np.array_equal(vote(unrefined, encode(masks), strategy, min_iou, max_area), expected)
 
 
 def test_golden(golden):
-    seed = golden['sam/cam'] > 0.3
+    unrefined = golden['sam/cam'] > 0.3
     masks = encode(golden['sam/masks'].astype(bool))
     for strategy in ('copy', 'and', 'or'):
-        assert np.array_equal(vote(seed, masks, strategy), golden[f'sam/{strategy}'].astype(bool))
-    assert np.array_equal(vote(seed, encode([np.ones_like(seed)])), golden['sam/fallback'].astype(bool))
+        assert np.array_equal(vote(unrefined, masks, strategy), golden[f'sam/{strategy}'].astype(bool))
+    assert np.array_equal(vote(unrefined, encode([np.ones_like(unrefined)])), golden['sam/fallback'].astype(bool))
 
 
-def test_empty_seeds_and_no_masks():
-    seed = np.zeros((4, 4), bool)
-    seed[1, 1] = True
-    assert vote(seed, []) is seed
-    assert not vote(np.zeros((4, 4), bool), encode([seed])).any()
+def test_empty_masks_and_no_masks():
+    unrefined = np.zeros((4, 4), bool)
+    unrefined[1, 1] = True
+    assert vote(unrefined, []) is unrefined
+    assert not vote(np.zeros((4, 4), bool), encode([unrefined])).any()
 
 
 def test_prompts_are_boxes_and_peaks():
-    seed, cam = np.zeros((10, 12), bool), np.zeros((10, 12), np.float32)
-    seed[1:4, 2:7] = seed[6:8, 9:11] = True
-    cam[seed] = 0.5
+    unrefined, cam = np.zeros((10, 12), bool), np.zeros((10, 12), np.float32)
+    unrefined[1:4, 2:7] = unrefined[6:8, 9:11] = True
+    cam[unrefined] = 0.5
     cam[3, 5], cam[7, 9] = 0.9, 0.8
-    boxes, points = prompts_of(seed, cam)
+    boxes, points = prompts_of(unrefined, cam)
     assert [b.tolist() for b in boxes] == [[2, 1, 7, 4], [9, 6, 11, 8]]
     assert [p.tolist() for p in points] == [[5, 3], [9, 7]]
 
@@ -89,7 +89,7 @@ def scene(classes=2):
     cam = np.zeros((classes, 48, 64), np.float32)
     cam[0, 12:28, 22:48] = 0.8
     cam[1, :10, :12] = 0.6
-    return {'img': img, 'cam': cam, 'gt_label': np.array([0])}
+    return {'img': img, 'cam': cam, 'classes': np.array([0, 1])}
 
 
 @pytest.mark.parametrize('mode', ['automatic', 'prompt'])
@@ -100,12 +100,11 @@ def test_toy_sam(mode, checkpoint, tmp_path):
     data = scene()
     refined = step({**data, 'cam': data['cam'].copy()})['cam']
     assert refined.shape == (2, 48, 64) and refined.dtype == np.float32
-    assert not refined[1].any()  # not in the label
-    seed = data['cam'][0] > 0.3
+    unrefined = data['cam'][0] > 0.3
     if mode == 'automatic':
-        expected = vote(seed, step.masks(data['img']), 'copy', 0.0, 1.0)
+        expected = vote(unrefined, step.masks(data['img']), 'copy', 0.0, 1.0)
     else:
-        expected = step.masks.prompted(data['img'], *prompts_of(seed, data['cam'][0])).any(0)
+        expected = step.masks.prompted(data['img'], *prompts_of(unrefined, data['cam'][0])).any(0)
     assert np.array_equal(refined[0] > 0, expected) and expected.any()
     inside = refined[0][refined[0] > 0]
     assert inside.min() >= 0.999 - 1e-6
@@ -158,4 +157,4 @@ def test_errors(checkpoint, tmp_path):
     with pytest.raises(ValueError, match=r"Expected arguments of SamAutomaticMaskGenerator, but got \['points'\]"):
         SAMRefine(checkpoint, TOY, tmp_path, generator={'points': 3})
     with pytest.raises(ValueError, match=r'one size, but got \(48, 64\) and \(4, 4\)'):
-        SAMRefine(checkpoint, TOY, tmp_path)({**scene(), 'cam': np.zeros((1, 4, 4), np.float32)})
+        SAMRefine(checkpoint, TOY, tmp_path)({**scene(), 'cam': np.zeros((2, 4, 4), np.float32)})

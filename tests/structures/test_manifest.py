@@ -59,11 +59,16 @@ def test_mask_names():
 
 def test_cam_file_round_trip(tmp_path):
     cam = np.random.default_rng(0).random((2, 5, 7)).astype(np.float32)
-    CamFile(cam, np.array([3.0, 4.0], np.float32), np.array([1])).save(tmp_path / 'a.npz')
+    CamFile(cam, np.array([3.0, 4.0], np.float32), np.array([1, 4])).save(tmp_path / 'a.npz')
     loaded = CamFile.load(tmp_path / 'a.npz')
     assert np.abs(loaded.cam - cam).max() < 5e-4
     assert loaded.raw_max.tolist() == [3, 4]
-    assert loaded.labels.tolist() == [1]
+    assert loaded.classes.tolist() == [1, 4]
+
+
+def test_no_record_has_nan(tmp_path):
+    with pytest.raises(ValueError, match='not JSON compliant'):
+        Manifest(tmp_path / 'manifest.jsonl').append(record('a', raw_max={'smoke': float('nan')}))
 
 
 @pytest.mark.parametrize('content', [b'', b'PK\x03\x04nonsense', b'hello'])

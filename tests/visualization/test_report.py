@@ -25,7 +25,7 @@ def summary(iou):
     figures = {'iou_image': iou, 'iou_dataset': iou, 'miou': iou}
     stages = {
         'student': {**figures, 'threshold': 0.3, 'seconds': 3.0, 'floor_all_foreground': figures},
-        'pseudo': {**figures, 'seed': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
+        'pseudo': {**figures, 'unrefined': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
         'segmentor': {**figures, 'seconds': 2.0},
     }
     return {'title': 'a <title>', 'seed': 0, 'classes': ['smoke'], 'stages': stages, 'versions': {'torch': '2'}}
