@@ -2,5 +2,6 @@
 
 from mmwsss.engine.hooks.exact_resume import ExactResumeHook
 from mmwsss.engine.hooks.lr_range import LrRangeHook
+from mmwsss.engine.hooks.set_epoch import SetEpochHook
 
-__all__ = ['ExactResumeHook', 'LrRangeHook']
+__all__ = ['ExactResumeHook', 'LrRangeHook', 'SetEpochHook']
