@@ -41,7 +41,7 @@ class CutRules:
         """Box (top, bottom, left, right) of the largest piece of a class in a mask (H, W), or None if it is unsure."""
         found = (mask == value).astype(np.uint8)
         total = int(found.sum())
-        if not self.area[0] <= total / found.size <= self.area[1]:
+        if not total or not self.area[0] <= total / found.size <= self.area[1]:
             return None
         _, pieces, figures, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
         largest = 1 + int(figures[1:, cv2.CC_STAT_AREA].argmax())

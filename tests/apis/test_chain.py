@@ -9,10 +9,10 @@ from conftest import toy_variables, write_toy
 from PIL import Image
 
 from mmwsss.apis import Pipeline, load_pipeline, train
-from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.apis import test as run_test
 from mmwsss.apis.training import prepare
 from mmwsss.config.loading import load_config
+from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.utils.files import read_json
 

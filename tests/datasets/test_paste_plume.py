@@ -56,7 +56,9 @@ def test_an_image_with_the_class_is_never_touched():
     transform = pasted(prob=1.0, class_index=1, lookalike=1.0, keep_clean=True)
     for labels in ((1,), (0, 1)):
         before = item(labels)
-        after = transform({key: value.copy() if isinstance(value, np.ndarray) else value for key, value in before.items()})
+        after = transform(
+            {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in before.items()}
+        )
         assert all(np.array_equal(after[key], value) for key, value in before.items())
         assert after['plume_matte'].max() == 0 and 'img_clean' not in after
 
@@ -156,24 +158,27 @@ class Recorder(BaseModel):
 
 
 def runner_for(work_dir, epochs, workers=1, **kwargs):
-    dataset = dict(
-        type='mmwsss.PlumeScenes',
-        num_images=6,
-        img_size=24,
-        smoke=0.2,
-        pipeline=[dict(type='mmwsss.PastePlume', prob=0.8), dict(type='mmwsss.PickInputs')],
-    )
+    dataset = {
+        'type': 'mmwsss.PlumeScenes',
+        'num_images': 6,
+        'img_size': 24,
+        'smoke': 0.2,
+        'pipeline': [{'type': 'mmwsss.PastePlume', 'prob': 0.8}, {'type': 'mmwsss.PickInputs'}],
+    }
     return Runner(
         Recorder(),
         str(work_dir),
-        train_dataloader=dict(
-            batch_size=3, num_workers=workers, dataset=dataset, sampler=dict(type='DefaultSampler', shuffle=True)
-        ),
-        train_cfg=kwargs.pop('train_cfg', dict(by_epoch=True, max_epochs=epochs)),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        custom_hooks=[dict(type='mmwsss.SetEpochHook')],
+        train_dataloader={
+            'batch_size': 3,
+            'num_workers': workers,
+            'dataset': dataset,
+            'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+        },
+        train_cfg=kwargs.pop('train_cfg', {'by_epoch': True, 'max_epochs': epochs}),
+        optim_wrapper={'optimizer': {'type': 'SGD', 'lr': 0.1}},
+        custom_hooks=[{'type': 'mmwsss.SetEpochHook'}],
         default_scope='mmengine',
-        randomness=dict(seed=3),
+        randomness={'seed': 3},
         experiment_name=f'{work_dir.name}_{epochs}_{workers}',
         **kwargs,
     )
@@ -201,15 +206,15 @@ def test_a_resumed_run_sees_the_same_pictures(tmp_path):
 
 
 def test_a_loop_without_epochs_is_refused(tmp_path):
-    runner = runner_for(tmp_path, 1, train_cfg=dict(by_epoch=False, max_iters=2))
+    runner = runner_for(tmp_path, 1, train_cfg={'by_epoch': False, 'max_iters': 2})
     with pytest.raises(ValueError, match='Expected an EpochBasedTrainLoop.*but got IterBasedTrainLoop'):
         runner.train()
 
 
 def test_transforms_are_found_inside_wrappers():
-    inner = dict(type='mmwsss.PlumeScenes', num_images=4, img_size=24, pipeline=[dict(type='mmwsss.PastePlume')])
-    nested = [dict(type='RandomApply', transforms=[dict(type='mmwsss.PastePlume')], prob=0.5)]
-    both = DATASETS.build(dict(type='ConcatDataset', datasets=[inner, dict(inner, pipeline=nested)]))
+    inner = {'type': 'mmwsss.PlumeScenes', 'num_images': 4, 'img_size': 24, 'pipeline': [{'type': 'mmwsss.PastePlume'}]}
+    nested = [{'type': 'RandomApply', 'transforms': [{'type': 'mmwsss.PastePlume'}], 'prob': 0.5}]
+    both = DATASETS.build({'type': 'ConcatDataset', 'datasets': [inner, dict(inner, pipeline=nested)]})
     assert isinstance(both.datasets[0], BaseDataset)
     assert len(list(seeded_transforms(both))) == 2
-    assert len(list(seeded_transforms(DATASETS.build(dict(type='RepeatDataset', dataset=inner, times=2))))) == 1
+    assert len(list(seeded_transforms(DATASETS.build({'type': 'RepeatDataset', 'dataset': inner, 'times': 2})))) == 1
