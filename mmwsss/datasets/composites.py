@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -45,6 +45,8 @@ class Composer:
         second: Chance of a second plume.
         cut: Opacity from which on a pixel counts as smoke.
         min_share: Smallest share of such pixels; a plume that left the frame is drawn anew, 8 times at most.
+        grounded: Chance that smoke has its source at the skyline, where the frame shows one.
+        behind: Chance that smoke stands behind the skyline, which then cuts it off below.
         lookalike: Chance of a look-alike, with smoke and without.
         lookalikes: Chances of :data:`mmwsss.datasets.lookalikes.LOOKALIKES`.
         quality: Range of the JPEG quality that the frame is given where it is smoke; None: no compression.
@@ -57,12 +59,14 @@ class Composer:
     second: float = 0.25
     cut: float = plumes.MASK_OPACITY
     min_share: float = 0.003
+    grounded: float = 0.4
+    behind: float = 0.3
     lookalike: float = 0.3
     lookalikes: Mapping[str, float] = field(default_factory=lambda: dict(lookalikes.CHANCES))
     quality: tuple[int, int] | None = (75, 95)
 
     def __post_init__(self) -> None:
-        for name in ('second', 'cut', 'min_share', 'lookalike'):
+        for name in ('second', 'cut', 'min_share', 'grounded', 'behind', 'lookalike'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
         _check_names('kinds', self.kinds, plume_kinds.KINDS)
@@ -88,9 +92,9 @@ class Composer:
             clean = lookalikes.lay(clean, layer)
         frame, matte = clean, np.zeros(img.shape[:2], np.float32)
         if smoke:
-            grain = measure_grain(img.astype(np.float32))
+            grain, sky = measure_grain(img.astype(np.float32)), lookalikes.sky_mask(img.astype(np.float32))
             for _ in range(1 + int(rng.random() < self.second)):
-                frame, opacity = self._add_plume(rng, frame, grain)
+                frame, opacity = self._add_plume(rng, frame, grain, sky)
                 matte = 1 - (1 - matte) * (1 - opacity)
         if layer is not None and name in lookalikes.LENS:
             clean, frame = lookalikes.lay(clean, layer), lookalikes.lay(frame, layer)
@@ -98,9 +102,18 @@ class Composer:
             frame = recompress(frame, matte, int(rng.integers(self.quality[0], self.quality[1] + 1)))
         return Composite(_to_uint8(frame), _to_uint8(clean), matte)
 
-    def _add_plume(self, rng: np.random.Generator, frame: np.ndarray, grain: Grain) -> tuple[np.ndarray, np.ndarray]:
+    def _add_plume(
+        self, rng: np.random.Generator, frame: np.ndarray, grain: Grain, sky: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        behind, grounded = rng.random() < self.behind, rng.random() < self.grounded
         for _ in range(_TRIES):
-            plume = plumes.draw_plume(rng, frame.shape[:2], plume_kinds.draw_kind(rng, self.kinds))
+            ranges = plume_kinds.draw_kind(rng, self.kinds)
+            if (behind or grounded) and sky.any():
+                skyline = float((sky[:, int(rng.integers(sky.shape[1]))] > 0.5).mean())
+                ranges = replace(ranges, y=(skyline - 0.03, skyline + (0.1 if behind else 0.25)))
+            plume = plumes.draw_plume(rng, frame.shape[:2], ranges)
+            if behind and sky.any():
+                plume.matte = plume.matte * sky
             if self.min_share <= float((plume.matte > self.cut).mean()) <= _MAX_SHARE:
                 break
         if grain.blur > 0.4:  # nothing in a soft frame is sharper than the frame

@@ -78,7 +78,9 @@ def fog(rng: np.random.Generator, img: np.ndarray) -> Layer:
     rim = (fractal_noise(rng, (1, columns), int(rng.integers(2, 6)), 4)[0] - 0.5) * rng.uniform(0, 0.3)
     share = np.clip((height - rng.uniform(0.35, 0.9) - rim[None]) / rng.uniform(0.05, 0.4), 0, 1)
     share = share * (0.75 + 0.5 * fractal_noise(rng, (rows, columns), 4))
-    colour = air_light(img) * rng.uniform(0.8, 1.0)
+    light = air_light(img)
+    colour = luminance(light) + rng.uniform(0, 0.5) * (light - luminance(light))
+    colour = colour * rng.uniform(0.8, 1.0)
     cover = np.clip(share * rng.uniform(0.3, 0.95), 0, 1)[..., None]
     return colour.astype(np.float32), cover.astype(np.float32)
 
