@@ -16,6 +16,7 @@ bg_exponent = 16.0
 crf_max_side = 1024  # larger pictures are refined at this size
 crf_backend = 'auto'  # 'pydensecrf' or 'torch'; the same results
 save_cam = False
+evaluation = 'masks'  # how tables measure it: by its masks; 'maps': by its maps at the threshold, and at others
 batch_size = 8
 num_workers = None  # processes that read pictures; None: some where there are four cores or more
 workers = None  # processes that refine; None: as many as pay

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmwsss.datasets.metainfo import palette
+from mmwsss.datasets.plumes import MASK_OPACITY, blend, fractal_noise, puff_density
 from mmwsss.registry import DATASETS
-
-MASK_OPACITY = 0.2
-"""A pixel belongs to the plume's mask from this opacity on; below it the eye does not see the smoke."""
-
 
 MIN_CONTRAST = 40.0
 """Grey levels between a plume and what is behind it, where a colour of smoke allows it."""
@@ -35,27 +31,13 @@ class Scene:
     chimney: np.ndarray
 
 
-def _fractal_noise(rng: np.random.Generator, size: int, cells: int, octaves: int = 4) -> np.ndarray:
-    """Sum of smooth random fields in [0, 1], each with twice the cells and half the weight of the last."""
-    total, weight_sum = np.zeros((size, size), np.float32), 0.0
-    for octave in range(octaves):
-        grid = rng.random((min(cells << octave, size) + 1,) * 2).astype(np.float32)
-        total += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) / 2**octave
-        weight_sum += 1 / 2**octave
-    return np.clip(total / weight_sum, 0, 1)
-
-
-def _blend(img: np.ndarray, colour: np.ndarray, alpha: np.ndarray) -> None:
-    img += alpha[..., None] * (colour - img)
-
-
 class _Painter:
     """Paints one scene, back to front; coordinates are shares of the side, y downwards."""
 
     def __init__(self, rng: np.random.Generator, size: int) -> None:
-        self.rng, self.size = rng, size
-        axis = (np.arange(size, dtype=np.float32) + 0.5) / size
-        self.y, self.x = np.meshgrid(axis, axis, indexing='ij')
+        self.rng, self.size, self.shape = rng, size, (size, size)
+        self.axis = (np.arange(size, dtype=np.float32) + 0.5) / size
+        self.y, self.x = np.meshgrid(self.axis, self.axis, indexing='ij')
         self.img = np.zeros((size, size, 3), np.float32)
         self.chimney = np.zeros((size, size), bool)
         self.horizon = rng.uniform(0.6, 0.85)
@@ -73,21 +55,21 @@ class _Painter:
     def clouds(self) -> None:
         rng = self.rng
         if rng.random() < 0.75:
-            noise = _fractal_noise(rng, self.size, int(rng.integers(2, 5)))
+            noise = fractal_noise(rng, self.shape, int(rng.integers(2, 5)))
             cover = np.clip((noise - rng.uniform(0.45, 0.62)) * rng.uniform(3, 8), 0, 1)
             cover *= np.clip((self.horizon - self.y) * 6, 0, 1) * rng.uniform(0.4, 0.95)
-            _blend(self.img, np.full(3, rng.uniform(165, 250), np.float32), cover)
+            self.img = blend(self.img, np.full(3, rng.uniform(165, 250), np.float32), cover)
         if rng.random() < 0.5:  # haze lies on the horizon
             band = np.exp(-(((self.y - self.horizon) / rng.uniform(0.05, 0.2)) ** 2))
-            _blend(self.img, np.full(3, rng.uniform(170, 225), np.float32), band * rng.uniform(0.2, 0.7))
+            self.img = blend(self.img, np.full(3, rng.uniform(170, 225), np.float32), band * rng.uniform(0.2, 0.7))
 
     def ground(self) -> None:
         rng = self.rng
         colour = np.array(
             [(95, 105, 60), (120, 100, 75), (110, 110, 110), (70, 90, 60)][int(rng.integers(4))], np.float32
         )
-        noise = _fractal_noise(rng, self.size, 8)[..., None]
-        below = self.y > self.horizon + 0.02 * (_fractal_noise(rng, self.size, 3)[0] - 0.5)
+        noise = fractal_noise(rng, self.shape, 8)[..., None]
+        below = self.y > self.horizon + 0.02 * (fractal_noise(rng, self.shape, 3)[0] - 0.5)
         self.img[below] = (colour * rng.uniform(0.6, 1.3) * (0.7 + 0.6 * noise))[below]
 
     def _box(self, x: float, top: float, width: float, bottom: float) -> np.ndarray:
@@ -131,22 +113,21 @@ class _Painter:
         rng = self.rng
         length, wind = rng.uniform(0.3, 0.75), rng.uniform(-0.9, 0.9)
         spread, start = rng.uniform(0.12, 0.3), rng.uniform(0.015, 0.03)
-        density = np.zeros_like(self.x)
-        for t in np.linspace(0, 1, 36):
-            radius = start + spread * t**0.9
-            centre_x = x + wind * length * t**1.3 + rng.normal(0, 0.12) * radius
-            centre_y = y - length * (1 - 0.5 * abs(wind)) * t**0.8 + rng.normal(0, 0.12) * radius
-            distance = (self.x - centre_x) ** 2 + (self.y - centre_y) ** 2
-            density += np.exp(-distance / (0.5 * radius**2)) * (1 - 0.75 * t)
-        noise = _fractal_noise(rng, self.size, 6)
+        t = np.linspace(0, 1, 36)
+        radius = start + spread * t**0.9
+        sway = rng.normal(0, 0.12, (len(t), 2)) * radius[:, None]
+        centre_x = x + wind * length * t**1.3 + sway[:, 0]
+        centre_y = y - length * (1 - 0.5 * abs(wind)) * t**0.8 + sway[:, 1]
+        density = puff_density(centre_x, centre_y, radius, radius, 1 - 0.75 * t, (self.axis, self.axis))
+        noise = fractal_noise(rng, self.shape, 6)
         alpha = (1 - np.exp(-density * rng.uniform(0.4, 1.2) * (0.35 + 1.3 * noise))) * rng.uniform(0.55, 0.98)
         behind = float((self.img.mean(2) * alpha).sum() / alpha.sum())
         tones = [rng.uniform(200, 250), rng.uniform(120, 190), rng.uniform(35, 90)]  # white, grey, black smoke
         visible = [tone for tone in tones if abs(tone - behind) > MIN_CONTRAST]
         tone = rng.choice(visible or [max(tones, key=lambda tone: abs(tone - behind))])
-        shade = tone * (0.85 + 0.3 * _fractal_noise(rng, self.size, 5))
+        shade = tone * (0.85 + 0.3 * fractal_noise(rng, self.shape, 5))
         colour = shade[..., None] * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.88, 1.02)], np.float32)
-        _blend(self.img, colour, alpha)
+        self.img = blend(self.img, colour, alpha)
         self.chimney &= alpha < 0.5
         return alpha
 

@@ -6,6 +6,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from mmwsss.datasets.metainfo import palette, segmentation_classes
@@ -46,12 +47,14 @@ class PseudoMaskDataset(BaseSegDataset):
         super().__init__(**kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Items of the images whose masks were made, in the order of the manifest."""
+        """Items of the images whose masks were made, in the order of the manifest, with their image labels."""
+        index = {name: number - 1 for number, name in enumerate(self.metainfo['classes'])}
         records = Manifest(self.pseudo_root / 'manifest.jsonl').read().values()
         data_list = [
             {
                 'img_path': record.img_path,
                 'seg_map_path': osp.join(self.pseudo_root, record.mask_path),
+                'gt_label': np.array(sorted(index[name] for name in record.labels), np.int64),
                 'label_map': self.label_map,
                 'reduce_zero_label': self.reduce_zero_label,
                 'seg_fields': [],

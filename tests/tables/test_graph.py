@@ -16,7 +16,7 @@ ALL_ROWS = [*ROWS, *ACR_ROWS]
 
 @pytest.fixture(scope='module')
 def graph(tmp_path_factory):
-    return RowGraph('paper', {}, tmp_path_factory.mktemp('work'), data_name='voc12')
+    return RowGraph('paper', 'voc12', tmp_path_factory.mktemp('work'))
 
 
 def described(graph, row, config):

@@ -3,5 +3,6 @@
 from mmwsss.engine.hooks.exact_resume import ExactResumeHook
 from mmwsss.engine.hooks.lr_range import LrRangeHook
 from mmwsss.engine.hooks.progress import ProgressHook
+from mmwsss.engine.hooks.set_epoch import SetEpochHook
 
-__all__ = ['ExactResumeHook', 'LrRangeHook', 'ProgressHook']
+__all__ = ['ExactResumeHook', 'LrRangeHook', 'ProgressHook', 'SetEpochHook']

@@ -1,6 +1,7 @@
-"""Consistency of what a transformer attends to in several views of an image."""
+"""Consistency of several views of an image: what a transformer attends to, and what smoke changes."""
 
 from mmwsss.models.consistency.all_pairs import AllPairsConsistency
+from mmwsss.models.consistency.counterfactual_pairs import CounterfactualPairs
 from mmwsss.models.consistency.views import VIEWS, View, build_view
 
-__all__ = ['VIEWS', 'AllPairsConsistency', 'View', 'build_view']
+__all__ = ['VIEWS', 'AllPairsConsistency', 'CounterfactualPairs', 'View', 'build_view']

@@ -1,6 +1,7 @@
 """Losses."""
 
 from mmwsss.models.losses.cosine_global_kt_loss import CosineGlobalKTLoss
+from mmwsss.models.losses.counterfactual_loss import CounterfactualLoss
 from mmwsss.models.losses.knowledge_transfer_loss import KnowledgeTransferLoss
 
-__all__ = ['CosineGlobalKTLoss', 'KnowledgeTransferLoss']
+__all__ = ['CosineGlobalKTLoss', 'CounterfactualLoss', 'KnowledgeTransferLoss']

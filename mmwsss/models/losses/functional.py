@@ -218,3 +218,39 @@ def bernoulli_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: fl
     positive = share * (F.logsigmoid(teacher) - F.logsigmoid(student))
     negative = (1 - share) * (F.logsigmoid(-teacher) - F.logsigmoid(-student))
     return (positive + negative).mean() * temperature**2
+
+
+def counterfactual_loss(
+    map_with: Tensor, map_without: Tensor, matte: Tensor, scale: float = 4.0, empty_weight: float = 1.0
+) -> Tensor:
+    r"""What a pair of frames asks of class maps: the difference is the smoke, and the clean frame has none.
+
+    .. math:: L = \mathrm{mean} \left| \frac{M(x^+) - M(x^0)}{s} - \alpha \right|
+        + \lambda_0 \, \mathrm{mean} \frac{\max(M(x^0), 0)}{s}
+
+    with M a signed class map, :math:`x^+` the frame with smoke, :math:`x^0` the same frame without, :math:`\alpha` the
+    smoke's opacity (matte) averaged over the map's cells, and s the scale. Means are over batch and positions. What
+    both frames show (chimney, horizon, camera) cancels in the first part and is kept down by the second.
+
+    Args:
+        map_with: (B, h, w), of the frames with smoke.
+        map_without: (B, h, w), of the same frames without.
+        matte: (B, H, W) in [0, 1].
+        scale: s, what the map should gain where the smoke is opaque.
+        empty_weight: :math:`\lambda_0`.
+
+    Returns:
+        Tensor: scalar >= 0.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if map_with.ndim != 3 or map_with.shape != map_without.shape:
+        raise ValueError(
+            f'Expected maps of one shape (B, h, w), but got {tuple(map_with.shape)} and {tuple(map_without.shape)}.'
+        )
+    if matte.ndim != 3 or matte.shape[0] != map_with.shape[0]:
+        raise ValueError(f'Expected a matte ({map_with.shape[0]}, H, W), but got {tuple(matte.shape)}.')
+    opacity = F.adaptive_avg_pool2d(matte[:, None].to(map_with), (map_with.shape[1], map_with.shape[2]))[:, 0]
+    difference = ((map_with - map_without) / scale - opacity).abs().mean()
+    return difference + empty_weight * map_without.relu().mean() / scale
