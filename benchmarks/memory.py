@@ -1,7 +1,8 @@
 """Memory of make_pseudo and of evaluation; each measurement is a process of its own.
 
-``images``: peak memory of make_pseudo against the number of images. ``picture``: memory and seconds of one large picture
-with one of many classes, maps to mask. ``evaluation``: memory of the figures of many images (simulated counts).
+``images``: peak memory of make_pseudo against the number of images. ``picture``: memory and seconds of one large
+picture with one of many classes, from maps to mask. ``evaluation``: memory of the figures of many images (simulated
+counts).
 """
 
 from __future__ import annotations

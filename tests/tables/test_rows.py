@@ -54,7 +54,7 @@ def test_rows_of_acr():
             assert config is None or find_config(config)
         assert row.data is None or find_config(f'configs/data/{row.data}.py')
     assert load_config('configs/pseudo/acr_oracle.py').pseudo.generator.method == 'acr'
-    assert load_config('configs/pseudo/acr_affinity.py').pseudo.refine[1].beta == 36
+    assert load_config('configs/pseudo/acr_affinity.py').pseudo.refine[0].beta == 36
 
 
 def test_one_run_has_one_figure():
