@@ -13,7 +13,7 @@ from mmwsss.config.acting import acts, near_variables, why_not
 from mmwsss.config.data import data_defaults, load_data
 from mmwsss.config.files import find_config, is_shipped
 from mmwsss.config.keys import current_value, set_keys
-from mmwsss.config.kinds import kind_of
+from mmwsss.config.kinds import kind_of, used_part
 from mmwsss.config.options import check_value, parse_text, split_options
 from mmwsss.config.scales import Scale, load_scale
 from mmwsss.config.source import ConfigError
@@ -99,7 +99,8 @@ class _Loading:
         content = self.tree.evaluate(values)
         described = data_defaults()  # of which a config needs only some
         own = [name for name in self._set_by_user() if name not in variables and name not in described]
-        for name in (*variables, *own):
+        alone = len(variables) == 1 and used_part(content, self.kind) != used_part(self._content, self.kind)
+        for name in own if alone else (*variables, *own):
             if not acts(self.tree, name, self.kind, values, content):
                 raise self._refusal(name, variables, values)
         return set_keys(self.tree, content, keys) if keys else content
