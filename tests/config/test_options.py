@@ -83,7 +83,7 @@ def test_every_variable_of_the_small_scale_acts_or_is_refused(name):
         ('vitb', 'val_dataloader.batch.size=3', r"key of val_dataloader in .*, but got 'batch'"),
         ('vitb', 'epochs.a=3', "but got 'epochs.a': set the variable epochs"),
         ('vitb', 'train_dataloader.batch_size.a=3', r'Expected a dict or a list in train_dataloader\.batch_size of'),
-        ('pseudo/gradcam_ms', 'pseudo.refine.5.x=1', r"index below 2 in pseudo\.refine of .*, but got '5'"),
+        ('pseudo/gradcam_ms', 'pseudo.refine.5.x=1', r"index below . in pseudo\.refine of .*, but got '5'"),
         ('vitb', 'model.backbone=vit', "Expected a dict for model.backbone, or one of its keys as model.backbone.KEY"),
         ('vitb', 'epochs=ten', r"Expected a number for epochs, but got 'ten'\."),
         ('vitb', 'epochs=True', 'Expected a number for epochs, but got'),
@@ -106,8 +106,8 @@ def test_what_is_right_acts():
     assert (
         config.model.head.init_cfg is None and config.work_dir == 'a b' and config.optim_wrapper.optimizer.eps == 1e-6
     )
-    config = load_config('configs/pseudo/gradcam_ms_crf.py', ['pseudo.refine.1.bg_exponent=3', 'evaluation=oracle'])
-    assert config.pseudo.refine[1].bg_exponent == 3 and config.evaluation == 'oracle'
+    config = load_config('configs/pseudo/gradcam_ms_crf.py', ['pseudo.pipeline.0.scale=(32,48)', 'evaluation=oracle'])
+    assert config.pseudo.pipeline[0].scale == (32, 48) and config.evaluation == 'oracle'
     config = load_config('configs/vitb.py', {'model.backbone': {'final_norm': False}, 'dataset_root': Path('a')})
     assert config.model.backbone.final_norm is False and config.model.backbone.arch == 'deit-base'
     assert config.train_dataloader.dataset.data_root == 'a'
