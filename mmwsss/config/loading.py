@@ -13,7 +13,7 @@ from mmwsss.config.acting import acts, near_variables, why_not
 from mmwsss.config.data import data_defaults, load_data
 from mmwsss.config.files import find_config, is_shipped
 from mmwsss.config.keys import current_value, set_keys
-from mmwsss.config.kinds import kind_of
+from mmwsss.config.kinds import kind_of, used_part
 from mmwsss.config.options import check_value, parse_text, split_options
 from mmwsss.config.scales import Scale, load_scale
 from mmwsss.config.source import ConfigError
@@ -31,7 +31,8 @@ def load_config(
 
     A **variable** is a plain value (number, text, bool, None, a list of them) at the top level of a config or of one of
     its bases. A value that a child, the scale, the data or an option sets reaches everything that is computed from it;
-    each of them goes before those named here before it. Options with dots set single keys.
+    each of them goes before those named here before it, but a scale not before a config of the user's own. Options with
+    dots set single keys.
 
     Args:
         path: Config file; see :func:`find_config`.
@@ -114,7 +115,9 @@ class _Loading:
         self.values: dict[str, Any] = {}
         self.kind = kind_of({'kind': self.tree.declared('kind')}, file)
         if chosen is not None:
-            self.values.update(chosen.variables(self.tree, self.kind))
+            own = set(self._set_by_user())
+            of_scale = chosen.variables(self.tree, self.kind)
+            self.values.update({name: value for name, value in of_scale.items() if name not in own})
         if data is not None:
             described = load_data(data)
             self.values.update({name: value for name, value in described.items() if name in self.known})
@@ -124,7 +127,10 @@ class _Loading:
         variables, keys = self._read(options)
         values = {**self.values, **variables}
         content = self.tree.evaluate(values)
-        for name in (*variables, *(name for name in self._own_variables() if name not in variables)):
+        described = data_defaults()  # of which a config needs only some
+        own = [name for name in self._set_by_user() if name not in variables and name not in described]
+        alone = len(variables) == 1 and used_part(content, self.kind) != used_part(self._content, self.kind)
+        for name in own if alone else (*variables, *own):
             if not acts(self.tree, name, self.kind, values, content):
                 raise self._refusal(name, variables, values)
         return set_keys(self.tree, content, keys) if keys else content
@@ -150,20 +156,13 @@ class _Loading:
         """What the config is without options."""
         return self.tree.evaluate(self.values)
 
-    def _own_variables(self) -> list[str]:
-        """Variables that a user's files set, where they inherit from ours; descriptions of data apart."""
+    def _set_by_user(self) -> list[str]:
+        """Variables that a user's files set, where they inherit from ours."""
         trees = list(self.tree.trees())
         if self.kind is None or all(is_shipped(tree.path) for tree in trees):
             return []
-        own = {
-            name: None
-            for tree in trees
-            if not tree.is_foreign and not is_shipped(tree.path)
-            for name in tree.source.variables
-            if name in self.known
-        }
-        described = data_defaults()
-        return [name for name in own if name not in described]
+        own = [tree for tree in trees if not tree.is_foreign and not is_shipped(tree.path)]
+        return list(dict.fromkeys(name for tree in own for name in tree.source.variables if name in self.known))
 
     def _refusal(self, name: str, options: Mapping[str, Any], values: Mapping[str, Any]) -> ConfigError:
         got = f'{name}={options[name]!r}' if name in options else name

@@ -111,6 +111,16 @@ def test_variables_layers_and_configs_of_a_scale():
     assert load_config('configs/pseudo/gradcam_ms.py', scale='small_shapes').pseudo.generator.scales == [1.0, 2.0]
 
 
+def test_a_users_config_goes_before_a_scale(tmp_path):
+    mine = tmp_path / 'mine.py'
+    mine.write_text("_base_ = 'mmwsss::r50_pcm.py'\nepochs = 4\nnum_classes = 5\n")
+    config = load_config(mine, scale='small')
+    assert config.train_cfg.max_epochs == 4 and config.optim_wrapper.optimizer.lr == 1e-3
+    assert config.model.backbone.depth == 18 and config.model.head.num_classes == 5
+    assert load_config(mine, ['epochs=6'], scale='small', data='voc12').train_cfg.max_epochs == 6
+    assert load_config(mine, data='voc12').model.head.num_classes == 20
+
+
 def test_a_scale_of_a_users_own(tmp_path):
     path = tmp_path / 'tiny.py'
     path.write_text(
