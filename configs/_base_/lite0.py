@@ -1,7 +1,7 @@
 # The small networks: EfficientNet-Lite0 from ImageNet (pip install "mmwsss[pretrained]"). The teacher is the whole
 # network with the pixel correlation module. The student is a vision transformer on its early stages: class token, patch
 # tokens and attention as of any ViT, with features that know something already.
-_base_ = './small.py'
+_base_ = './small_recipe.py'
 pretrained = True  # False: start from scratch
 weights = 'package://efficientnet-lite0'
 teacher_stride = 16  # 8: finer maps, about twice the time
@@ -13,6 +13,7 @@ stem_frozen_stages = 0  # number of stages of the stem that do not learn
 embed_dims = 192
 num_layers = 4
 head_type = 'mmwsss.PooledHead'
+student_map = 'class_maps'  # what the consistency loss acts on; 'patch_tokens': projected patch tokens (paper)
 teacher_maps = 'classes'  # 'classes_and_extra': the paper's untrained map beside them
 student_init = None  # checkpoint of a whole classifier to start from
 teacher_init = None
@@ -51,6 +52,12 @@ student = dict(
     head=dict(type=head_type, num_classes=_base_.num_classes, in_channels=embed_dims),
 )
 
+projection = dict(
+    type='mmwsss.FeatureProjectionNeck',
+    in_channels=embed_dims,
+    out_channels=_base_.num_classes + (teacher_maps == 'classes_and_extra'),
+)
+
 teacher = dict(
     type='mmwsss.MapClassifier',
     init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
@@ -72,4 +79,12 @@ teacher = dict(
         feature_channels=32,
         correlation_channels=64,
     ),
+)
+
+cnn = deep_cnn = dict(
+    type='mmwsss.MapClassifier',
+    init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
+    data_preprocessor=imagenet,
+    backbone=dict(teacher['backbone'], out_indices=(4,)),
+    head=dict(type='mmwsss.PooledHead', num_classes=_base_.num_classes, in_channels=320),
 )

@@ -92,14 +92,17 @@ def options_that_act(
     return {name: value for name, value in known.items() if acts(loading.tree, name, loading.kind, values)}
 
 
-def split_data_options(options: Mapping[str, Any] | Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options that describe data, as values, and the others, as they were given."""
-    texts = not isinstance(options, Mapping)
-    given = split_options(options) if texts else dict(options)
+def split_data_options(
+    options: Mapping[str, Any] | Iterable[str],
+) -> tuple[dict[str, Any], dict[str, Any] | list[str]]:
+    """Options that describe data, as values, and the others, as they were given: values by name, or texts."""
     defaults = data_defaults()
-    read = parse_text if texts else check_value
-    data = {name: read(name, value, defaults[name]) for name, value in given.items() if name in defaults}
-    return data, {name: value for name, value in given.items() if name not in defaults}
+    if isinstance(options, Mapping):
+        data = {name: check_value(name, value, defaults[name]) for name, value in options.items() if name in defaults}
+        return data, {name: value for name, value in options.items() if name not in defaults}
+    given = split_options(options)
+    data = {name: parse_text(name, text, defaults[name]) for name, text in given.items() if name in defaults}
+    return data, [f'{name}={text}' for name, text in given.items() if name not in defaults]
 
 
 class _Loading:

@@ -84,9 +84,9 @@ def _training_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping
 
 
 def _train(work: Work) -> dict[str, Any]:
-    from mmwsss.apis.training import train
+    from mmwsss.apis import training
 
-    train(work.config(), work.folder, resume=True, quiet=True)
+    training.train(work.config(), work.folder, resume=True, quiet=True)
     return {'files': {'checkpoint': Path(find_latest_checkpoint(str(work.folder))).name}}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.config import load_config
+from mmwsss.config import load_config, split_data_options
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class Run:
         """
         if self.config is None:
             return None
-        return load_config(self.config, {**self.options, **(filled or {})}, data=self.data, scale=self.scale)
+        data, variables = split_data_options(filled or {})
+        options = {**self.options, **dict(variables)}
+        return load_config(self.config, options, data={**self.data, **data}, scale=self.scale)
 
     def needed(self) -> Iterator[Run]:
         """Every run that this one rests on, each once, before those that rest on it."""

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmwsss.config import load_config, load_data, load_generator, load_scale, options_that_act, split_data_options
 from mmwsss.runs import Output, Pipeline, Run, load_pipeline
 from mmwsss.tables.rows import Row
+from mmwsss.utils.errors import MissingFileError
 
 
 class RowGraph:
@@ -40,7 +41,7 @@ class RowGraph:
         self.data = {**load_data(data), **own}
         settings = load_generator(data)
         self.scenes = Run(self.work_dir / 'scenes', 'scenes', settings=settings) if settings else None
-        self.unused = set(self.options)
+        self.unused = {option.partition('=')[0] for option in self.options}
         self._runs: dict[Path, Run] = {}
         self._start: Pipeline | None = None
 
@@ -137,6 +138,16 @@ class RowGraph:
 
     def _test_options(self, row: Row) -> dict[str, Any]:
         return dict(row.test_options) if row.data and row.data == self.data_name else {}
+
+    def check_test_set(self, row: Row) -> None:
+        """See that there are masks to measure a row on.
+
+        Raises:
+            MissingFileError: If there are none.
+        """
+        data = {**self.data, **self._test_options(row)}
+        if not (data['test_img'] and data['test_masks']):
+            raise MissingFileError('Expected a test set with masks to evaluate on, but the data has none.')
 
     def _mask_inputs(self, row: Row, cfg: Config, config: str, seed: int) -> dict[str, Output]:
         """Classifier, and an AffinityNet trained on the training images' own maps where the refiners need one."""

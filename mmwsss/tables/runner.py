@@ -77,6 +77,7 @@ class TableRunner:
                 if 'missing' in entry:
                     continue
                 try:
+                    self.graph.check_test_set(row)
                     for kind, config in (('figures', row.config), ('control', self.graph.control(row))):
                         figures = get(self.graph.evaluated(row, config, seed)) if config is not None else None
                         if figures is not None:

@@ -11,60 +11,86 @@ import pytest
 from conftest import SMALL, toy_variables, write_toy
 
 import mmwsss
+from mmwsss.apis import training
 from mmwsss.tables import ACR_ROWS, ROWS, Row, results_json, results_table, select_rows
-from mmwsss.tables import data as data_module
-from mmwsss.tables import runner as runner_module
-from mmwsss.tables.data import data_variables
-from mmwsss.tables.runner import AblationRunner
-from mmwsss.tables.scales import Scale
+from mmwsss.tables.runner import TableRunner
 from mmwsss.utils.files import read_json
 
 ROOT = Path(mmwsss.__file__).parents[1]
 
 
+def quiet(line):
+    pass
+
+
 @pytest.fixture
 def scale(tmp_path):
-    """The small scale at toy size, without pre-training."""
+    """The small scale at toy size, from nothing."""
     path = tmp_path / 'toyscale.py'
     tiny = {**SMALL, 'embed_dims': 32, 'num_layers': 2}
+    seg = {'img_size': 32, 'epochs': 1, 'batch_size': 4}
+    variables = {
+        'classifier': {'_delete_': True, **tiny},
+        'segmentor': seg,
+        'affinity': seg,
+        'pseudo': {'img_size': 32},
+        'seg/segformer_mit-b0_pseudo-512x512.py': {**seg, 'pretrained': False},
+    }
     path.write_text(
-        f'_base_ = {str(ROOT / "configs/ablation/small.py")!r}\npretrain = None\n'
-        f'train_variables = dict(_delete_=True, **{tiny})\n'
-        'segmentor_variables = dict(img_size=32, epochs=1, batch_size=4)\n'
-        'pseudo_segmentor_variables = dict(pretrained=False, epochs=1, batch_size=4)\n'
-        'pseudo_variables = dict(img_size=32)\n'
+        f'_base_ = {str(ROOT / "configs/scales/small.py")!r}\nstart = None\nvariables = {variables}\n'
     )
-    return path
+    return str(path)
+
+
+def describe(folder, content, **generate):
+    """A description of data, as a file."""
+    path = folder / 'mydata.py'
+    lines = [f'{name} = {value!r}' for name, value in content.items()]
+    path.write_text('\n'.join(["kind = 'data'", *lines, *([f'generate = {generate!r}'] if generate else [])]) + '\n')
+    return str(path)
 
 
 @pytest.fixture
 def data(tmp_path):
     for split in ('train', 'val', 'test'):
         write_toy(tmp_path / 'toy', split=split)
-    return {**toy_variables(tmp_path / 'toy', val=True, test=True), 'group_file': None}
+    variables = toy_variables(tmp_path / 'toy', val=True, test=True)
+    return describe(tmp_path, {**variables, 'negative_classes': ['no_smoke']})
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    from mmengine.config import Config
+
+    content = Config.fromfile(ROOT / 'configs/data/shapes_scenes.py').to_dict()
+    generate = {**content.pop('generate'), 'numbers': {'train': 8, 'val': 6, 'test': 6}, 'size': 48}
+    return describe(tmp_path, content, **generate)
 
 
 @pytest.fixture
 def trainings(monkeypatch):
     """Names of the folders that are trained in."""
     made = []
-    original = runner_module.train
+    original = training.train
 
     def counted(cfg, work_dir, **kwargs):
         made.append('/'.join(Path(work_dir).parts[-2:]))
         return original(cfg, work_dir, **kwargs)
 
-    monkeypatch.setattr(runner_module, 'train', counted)
+    monkeypatch.setattr(training, 'train', counted)
     return made
 
 
 @pytest.mark.filterwarnings('ignore')
 def test_shared_runs_are_trained_once_and_finished_ones_never_again(scale, data, tmp_path, trainings):
     rows = select_rows(['4.10-1.0', '4.8-ts_global', '4.6-s10', '4.4b-oracle', '4.11c-2', '4.7-co_l1_global'])
-    runner = AblationRunner(Scale(str(scale)), data, [1, 2], tmp_path / 'out', lambda line: None)
-    results = runner.run(rows)
+
+    def runner(options=(), seeds=(1, 2)):
+        return TableRunner(scale, data, options, seeds, tmp_path / 'out', quiet)
+
+    results = runner().run(rows)
     expected = {f'{name}/seed{seed}' for seed in (1, 2) for name in (
-        'r18_pcm_extra', 'ts_vitmini_r18_cos_global_tokens', 'vitmini_tokens', 'co_vitmini_r18_l1_global')}  # fmt: skip
+        'r50_pcm', 'ts_vitb_r50_cos_global', 'vitb', 'co_vitb_r50_l1_global')}  # fmt: skip
     assert len(trainings) == len(expected) and set(trainings) == expected
     for row in rows:
         assert len(results[row.row]['figures']) == len(results[row.row]['control']) == 2, row.row
@@ -72,43 +98,38 @@ def test_shared_runs_are_trained_once_and_finished_ones_never_again(scale, data,
     assert results['4.4b-oracle']['figures'][0]['is_oracle']
     assert results['4.4b-oracle']['figures'][0]['iou_image'] >= results['4.10-1.0']['figures'][0]['iou_image']
     assert 'at_val_threshold' in results['4.10-1.0']['figures'][0]
-    assert runner.finished(rows) == results
+    assert runner().finished(rows) == results
+    assert '26 of 26 runs stand' in runner().plan(rows)
     trainings.clear()
-    again = AblationRunner(Scale(str(scale)), data, [1, 2], tmp_path / 'out', lambda line: None)
-    assert again.run(rows) == results and not trainings
-    (tmp_path / 'out/eval/vitmini_tokens/gradcam_ms/seed2.json').unlink()  # as if killed before it was written
-    assert again.run(rows) == results and not trainings
-    (tmp_path / 'out/train/vitmini_tokens/seed2/result.json').unlink()
-    assert again.run(rows) == results and trainings == ['vitmini_tokens/seed2']
-    assert (tmp_path / 'out/train/vitmini_tokens/seed2/started.json').exists()
-    lower = AblationRunner(Scale(str(scale)), {**data, 'mask_threshold': 0.0}, [1], tmp_path / 'out', lambda line: None)
+    assert runner().run(rows) == results and not trainings
+    (tmp_path / 'out/eval/vitb/gradcam_ms/seed2/result.json').unlink()  # as if killed before it was written
+    assert runner().run(rows) == results and not trainings
+    (tmp_path / 'out/train/vitb/seed2/result.json').unlink()
+    assert runner().run(rows) == results and trainings == ['vitb/seed2']
     trainings.clear()
-    changed = lower.run(select_rows(['4.10-1.0', '4.11c-2']))  # maps and masks are evaluated anew, nothing is trained
-    assert not trainings
+    lower = runner({'mask_threshold': 0.0}, [1]).run(select_rows(['4.10-1.0', '4.11c-2']))
+    assert not trainings  # maps and masks are evaluated anew
     for name in ('4.10-1.0', '4.11c-2'):
-        assert changed[name]['figures'][0] != results[name]['figures'][0]
-    with pytest.raises(ValueError, match=r"none of them has \['datset_root'\]"):
-        AblationRunner(Scale(str(scale)), {**data, 'datset_root': 'x'}, [1], tmp_path / 'out').run(rows)
-    other = AblationRunner(Scale(str(scale)), {**data, 'lr': 0.5}, [1], tmp_path / 'out', lambda line: None)
-    with pytest.raises(ValueError, match='made by other settings: choose another --work-dir'):
-        other.run(rows)
+        assert lower[name]['figures'][0] != results[name]['figures'][0]
+    with pytest.raises(ValueError, match=r'Expected options that act in a config that is run, but got datset_root'):
+        runner({'datset_root': 'x'}, [1]).run(rows)
+    with pytest.raises(ValueError, match='made by other settings: choose another work folder'):
+        runner({'lr': 0.5}, [1]).run(rows)
+    assert not trainings
 
 
 @pytest.mark.filterwarnings('ignore')
 def test_affinity_segmentor_and_missing_weights(scale, data, tmp_path, trainings):
     rows = select_rows(['4.3-affinitynet', '4.2-setr', '4.4b-sam', '4.2-sam_ft'])
-    data = {**data, 'pixel_share': 0.5}
-    for key in ('val_ann', 'val_img'):
-        data.pop(key)
     write_toy(tmp_path / 'toy', 40, split='test')
-    data.update(toy_variables(tmp_path / 'toy', val=True, test=True))
-    results = AblationRunner(Scale(str(scale)), data, [1], tmp_path / 'out', lambda line: None).run(rows)
+    options = {'pixel_share': 0.5}
+    results = TableRunner(scale, data, options, [1], tmp_path / 'out', quiet).run(rows)
     assert 'iou_image' in results['4.3-affinitynet']['figures'][0]
-    assert (tmp_path / 'out/affinity/r18/gradcam_ms_affinity/seed1/maps/cams').is_dir()
+    assert (tmp_path / 'out/affinity/r50/gradcam_ms_affinity/seed1/maps/cams').is_dir()
     assert 'mmwsss/' not in results['4.2-setr']['figures'][0] and 'iou_image' in results['4.2-setr']['figures'][0]
     assert 'sam_vit_h_4b8939.pth' in results['4.4b-sam']['missing']
     assert 'weights/sam_mini.pth' in results['4.2-sam_ft']['missing']
-    other = AblationRunner(Scale(str(scale)), {**data, 'batch_size': 2}, [1], tmp_path / 'out', lambda line: None)
+    other = TableRunner(scale, data, {**options, 'batch_size': 2}, [1], tmp_path / 'out', quiet)
     assert 'missing' in other.run(rows[-1:])['4.2-sam_ft']  # what never began does not stand in the way
     table = results_table(rows, results)
     assert '| 4.4b-sam | + SAM | 51.00 | cannot run here |' in table and '* SAMRefine needs the weights' in table
@@ -117,12 +138,11 @@ def test_affinity_segmentor_and_missing_weights(scale, data, tmp_path, trainings
 @pytest.mark.filterwarnings('ignore')
 def test_killed_in_the_middle_goes_on(scale, data, tmp_path):
     """A process that dies while it trains leaves a checkpoint that the next one goes on from; two share the rest."""
-    command = [sys.executable, 'tools/ablate.py', '--run', '4.10-0.3', '--scale', str(scale), '--seeds', '1']
-    options = [f'{key}={value}' for key, value in {**data, 'epochs': 3}.items()]
-    command += ['--work-dir', str(tmp_path / 'out'), '--cfg-options', *options]
+    command = [sys.executable, 'tools/ablate.py', '--run', '4.10-0.3', '--scale', scale, '--seeds', '1']
+    command += ['--data', data, '--work-dir', str(tmp_path / 'out'), '--cfg-options', 'epochs=3']
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    checkpoint = tmp_path / 'out/train/r18_pcm_extra/seed42'
-    for _ in range(1200):
+    checkpoint = tmp_path / 'out/train/r50_pcm/seed42'
+    for _ in range(2400):
         if list(checkpoint.glob('epoch_1.pth')) or process.poll() is not None:
             break
         time.sleep(0.05)
@@ -135,7 +155,7 @@ def test_killed_in_the_middle_goes_on(scale, data, tmp_path):
     outputs = [run.communicate(timeout=300) for run in both]
     assert [run.returncode for run in both] == [0, 0], outputs
     said = outputs[0][0] + outputs[1][0]
-    for name in ('r18_pcm_extra', 'ts_vitmini_r18_cos_global_lambda03', 'vitmini_tokens'):
+    for name in ('r50_pcm', 'ts_vitb_r50_cos_global_lambda03', 'vitb'):
         assert said.count(f'training {name}, seed 42 ...') == 1, said
     assert outputs[0][0].splitlines()[-4:] == outputs[1][0].splitlines()[-4:]
 
@@ -159,36 +179,31 @@ def test_table_and_json():
 
 
 @pytest.mark.filterwarnings('ignore')
-def test_configs_of_your_own_on_several_classes(scale, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
-    variables = data_variables('shapes', tmp_path / 'out')
-    assert variables['num_classes'] == 4 and variables['context_by_class']
+def test_configs_of_your_own_on_several_classes(scale, shapes, tmp_path):
     rows = [
         Row('own', name, name, f'configs/{name}.py', 'configs/pseudo/acr.py', None)
-        for name in ('vitmini_tokens', 'acr_ts_vitmini_r18_cos_global_tokens')
+        for name in ('vitb', 'acr_ts_vitb_r50_cos_global')
     ]
-    runner = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None)
-    results = runner.run(rows)
-    assert not results['vitmini_tokens']['control'] and len(results[rows[1].row]['control']) == 1
+    results = TableRunner(scale, shapes, None, [1], tmp_path / 'out', quiet).run(rows)
+    assert (tmp_path / 'out/scenes/annotations/test.csv').is_file()
+    assert not results['vitb']['control'] and len(results[rows[1].row]['control']) == 1
     table = results_table(rows, results)
     assert 'co-occurrence |' in table and len({line.count('|') for line in table.splitlines()}) == 1
     assert results_json(rows, results)[1]['summary']['co-occurrence']['mean'] > 0
 
 
 @pytest.mark.filterwarnings('ignore')
-def test_published_rows_on_their_own_data(scale, tmp_path, monkeypatch):
+def test_published_rows_on_their_own_data(scale, shapes, tmp_path):
     """Rows of ACR: an oracle's threshold, a segmentor on masks of an AffinityNet, and a test set without masks."""
-    monkeypatch.setattr(data_module, 'SCENES', {'train': 8, 'val': 6, 'test': 6})
-    variables = data_variables('shapes', tmp_path / 'out')
-    own = {'test_ann': variables['val_ann'], 'test_img': variables['val_img'], 'test_masks': variables['val_masks']}
+    own = {'test_ann': 'annotations/val.csv', 'test_img': 'img_dir/val', 'test_masks': 'ann_dir/val'}
     train_row, val_row, test_row = select_rows(['acr-voc_train', 'acr-voc_val', 'acr-voc_test'])
+    data = str(Path(shapes).rename(tmp_path / 'voc12.py'))
     rows = [
         replace(train_row, test_options=own),
         replace(val_row, test_options=own),
         replace(test_row, test_options={'test_masks': None}),
     ]
-    runner = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None, 'voc12')
-    results = runner.run(rows)
+    results = TableRunner(scale, data, None, [1], tmp_path / 'out', quiet).run(rows)
     oracle = results['acr-voc_train']['figures'][0]
     assert oracle['is_oracle'] and oracle['miou'] == pytest.approx(oracle['oracle']['miou'])
     assert len(results['acr-voc_train']['control']) == 1 and oracle['num_images'] <= 6
@@ -196,37 +211,14 @@ def test_published_rows_on_their_own_data(scale, tmp_path, monkeypatch):
     assert 'Expected a test set with masks' in results['acr-voc_test']['missing']
     table = results_table(rows, results)
     assert f'| 67.30 | {100 * oracle["miou"]:.1f} |' in table
-    other = AblationRunner(Scale(str(scale)), variables, [1], tmp_path / 'out', lambda line: None, 'shapes')
-    elsewhere = other.run(rows[:1])['acr-voc_train']['figures'][0]
-    assert elsewhere != oracle  # on other data the row has that data's own test set
+    elsewhere = str(Path(data).rename(tmp_path / 'shapes.py'))
+    other = TableRunner(scale, elsewhere, None, [1], tmp_path / 'out', quiet).run(rows[:1])
+    assert other['acr-voc_train']['figures'][0] != oracle  # on other data the row has that data's own test set
 
 
-def test_data_variables(tmp_path):
-    assert data_variables('smoke5k', tmp_path) == {}
-    (tmp_path / 'mine.py').write_text("dataset_root = '/data'\nval_ann = None\n")
-    assert data_variables(str(tmp_path / 'mine.py'), tmp_path) == {'dataset_root': '/data', 'val_ann': None}
-    with pytest.raises(
-        FileNotFoundError, match="Expected data 'smoke5k', 'scenes', 'shapes' or a config .* but got 'nope'"
-    ):
-        data_variables('nope', tmp_path)
-
-
-def test_generated_scenes_are_data(tmp_path, monkeypatch):
-    monkeypatch.setattr(data_module, 'SCENES', {'train': 3, 'val': 2, 'test': 2})
-    variables = data_variables('scenes', tmp_path)
-    assert (Path(variables['dataset_root']) / variables['test_ann']).is_file()
-
-
-def test_blocks_of_the_small_student():
-    assert Scale('small').target_layers([-5, -4, -2, -1, 'backbone']) == [-4, -3, -2, -1, 'backbone']
-    assert Scale('paper').target_layers([-5, -1]) == [-5, -1]
-
-
-def test_every_row_has_a_small_sibling():
-    scale = Scale('small')
-    names = {Path(scale.config(row.config)).stem for row in ROWS}
-    assert not any('vitb' in name and 'sam' not in name for name in names)
-    assert Scale('paper').config('configs/vitb.py') == 'configs/vitb.py'
+def test_tables_take_no_data_that_is_not_there(scale, tmp_path):
+    with pytest.raises(FileNotFoundError, match='nope'):
+        TableRunner(scale, 'nope', None, [1], tmp_path)
 
 
 def test_tool(scale, data, tmp_path):
@@ -239,9 +231,11 @@ def test_tool(scale, data, tmp_path):
         [*command, '--list', '--table', '4.7'], capture_output=True, text=True, cwd=ROOT, timeout=120
     )
     assert len(listed.stdout.splitlines()) == 10 and '38.39' in listed.stdout
-    options = [f'{key}={value}' for key, value in data.items()]
     command += ['--run', '4.10-0.3', '4.4b-sam', '--scale', scale, '--seeds', '1', '--work-dir', tmp_path / 'out']
-    done = subprocess.run([*command, '--cfg-options', *options], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    command += ['--data', data]
+    planned = subprocess.run([*command, '--plan'], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert planned.returncode == 0 and '0 of 8 runs stand' in planned.stdout, planned
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 1, done.stderr[-2000:]  # SAM's weights are not there
     assert 'Lambda 0.3 | 38.55 |' in done.stdout
     name = '4.10-0.3_4.4b-sam'
