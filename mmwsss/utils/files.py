@@ -25,7 +25,8 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
     try:
-        with os.fdopen(descriptor, mode, encoding=None if 'b' in mode else 'utf-8') as handle:
+        text = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}  # names that are no UTF-8
+        with os.fdopen(descriptor, mode, **text) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -60,8 +61,8 @@ def write_json(path: str | Path, content: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; a broken one is named in the error."""
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(Path(path).read_text(encoding='utf-8-sig'))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f'Expected JSON in {path}, but {error}') from error
 
 

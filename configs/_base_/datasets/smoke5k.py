@@ -18,6 +18,8 @@ test_ann = 'annotations/test.json'  # None: no test
 test_img = 'img_dir/test'
 test_masks = 'ann_dir/test'
 test_context = None
+mask_values = None  # how masks with other values are read: {255: 1}, or [0, 255] in the order of the classes
+follow_links = False  # also read images that are links to somewhere outside the image folder
 context_by_class = False  # context masks have value k + 1 on what class k co-occurs with
 # the test images split by the photo that they were cut from, to train on some masks and to test on the others
 group_file = 'provenance/provenance_test.csv'  # says which photo a crop is from; None: every image is a photo
@@ -30,6 +32,8 @@ _set = dict(
     classes=classes,
     negative_classes=negative_classes,
     context_by_class=context_by_class,
+    mask_values=mask_values,
+    follow_links=follow_links,
 )
 train_set = dict(**_set, ann_file=train_ann or '', data_prefix=dict(img_path=train_img), indices=num_train_images)
 pseudo_set = dict(
