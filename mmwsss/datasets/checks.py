@@ -216,10 +216,23 @@ def _same_pictures(facts: Mapping[str, PictureFacts], report: DataReport, silent
             f'{len(pairs)} pictures stand under several names with different labels, first {first} '
             f'({_said(labels[first])}) and {second} ({_said(labels[second])})'
         )
-    shared = [path for path, names in places.items() if len(names) > 1]
-    shared += [group[0] for group in groups if len(set().union(*(places[path] for path in group))) > 1]
+    shared = [(path, path) for path, names in places.items() if len(names) > 1]
+    shared += [pair for group in groups if (pair := _across(group, places)) is not None]
     if shared:
-        report.notes.append(f'{len(shared)} pictures are in more than one part of the data, first {shared[0]}')
+        first, second = shared[0]
+        parts = sorted(places[first] | places[second])
+        report.notes.append(
+            f'{len(shared)} pictures are in more than one part of the data, first {first} ({"/".join(parts)})'
+            if first == second
+            else f'{len(shared)} pictures are in more than one part of the data, first {first} '
+            f'({"/".join(sorted(places[first]))}) and {second} ({"/".join(sorted(places[second]))})'
+        )
+
+
+def _across(group: list[str], places: Mapping[str, set[str]]) -> tuple[str, str] | None:
+    """Two pictures of a group that are in different parts."""
+    other = next((path for path in group if places[path] != places[group[0]]), None)
+    return None if other is None else (group[0], other)
 
 
 def _said(labels: tuple[str, ...]) -> str:

@@ -6,10 +6,11 @@ import importlib
 import io
 import os
 import stat
+import struct
 import warnings
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError, features
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 _ALWAYS_READ = (
     '.apng .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .jpx .mpo .pbm .pcx .pfm .pgm .png .pnm .ppm .qoi .ras .sgi '
@@ -112,3 +113,19 @@ def _open_without_exif(path: str | Path) -> Image.Image | None:
     image = Image.open(io.BytesIO(b''.join(kept)))
     image.info['exif'] = exif  # its orientation still counts
     return image
+
+
+def exif_orientation(block: bytes) -> int | None:
+    """The orientation in an EXIF block, None where it has none; entries beside it may be broken in any way."""
+    block = block.removeprefix(b'Exif\0\0')
+    order = {b'II': '<', b'MM': '>'}.get(block[:2])
+    if order is None or len(block) < 8:
+        return None
+    start = struct.unpack_from(order + 'I', block, 4)[0]
+    number = struct.unpack_from(order + 'H', block, start)[0] if start + 2 <= len(block) else 0
+    for place in range(start + 2, min(start + 2 + 12 * number, len(block) - 11), 12):
+        tag, kind = struct.unpack_from(order + 'HH', block, place)
+        if tag == ExifTags.Base.Orientation:
+            size = {1: 'B', 3: 'H', 4: 'I'}.get(kind)
+            return None if size is None else int(struct.unpack_from(order + size, block, place + 8)[0])
+    return None

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from mmwsss.datasets.bit_depth import is_dark_by_depth, read_wide_colours, stretch, tagged_top
 from mmwsss.datasets.masks import read_mask
-from mmwsss.datasets.picture_files import SUFFIXES, BadPictureError, open_picture, reason_of
+from mmwsss.datasets.picture_files import SUFFIXES, BadPictureError, exif_orientation, open_picture, reason_of
 
 __all__ = ['SUFFIXES', 'BadPictureError', 'PictureHeader', 'check_picture', 'read_header', 'read_mask', 'read_picture']
 
@@ -62,14 +62,16 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation by its own value, 1 where it cannot be read; other tags do not matter."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    """EXIF orientation by its own value, 1 where there is none; other tags do not matter."""
+    exif = image.info.get('exif')
+    if isinstance(exif, bytes):
+        value = exif_orientation(exif)
+        if value is not None:
+            return value
+    try:  # what is no block of its own: XMP, a TIFF's tags
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
         return 1
-    if isinstance(value, (tuple, list)) and value:
-        value = value[0]
-    return value if isinstance(value, int) else 1
 
 
 def _eight_bits(image: Image.Image, wide: bool, path: str | Path) -> tuple[Image.Image, bool]:
@@ -133,7 +135,7 @@ def read_header(path: str | Path) -> PictureHeader:
         warnings.simplefilter('ignore')
         with open_picture(path) as image:
             (width, height), mode, kind = image.size, image.mode, image.format or ''
-            turned = kind in _TURNED_BY_EXIF and 'exif' in image.info and _orientation(image) >= 5
+            turned = kind in _TURNED_BY_EXIF and 'exif' in image.info and _orientation(image) in (5, 6, 7, 8)
     file_size = os.stat(path).st_size
     if not _is_whole(path, kind, file_size):
         height, width = read_picture(path).shape[:2]
