@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -29,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--masks', help='folder of masks for evaluation below the folder')
     parser.add_argument('--classes', nargs='+')
     parser.add_argument('--negative-classes', nargs='+', default=())
-    parser.add_argument('--mask-values', type=json.loads, help='how masks are read: \'{"255": 1}\' or \'[0, 255]\'')
+    parser.add_argument('--mask-values', type=json.loads, help="how masks are read: '{\"255\": 1}' or '[0, 255]'")
     parser.add_argument('--follow-links', action='store_true')
     parser.add_argument('--data', help='with a config: a file of configs/data/')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def datasets_of(args: argparse.Namespace) -> dict[str, dict | None]:
+def datasets_of(args: argparse.Namespace) -> Mapping[str, Mapping | None]:
     """Configs of the data sets by part."""
     if not Path(args.source).is_dir() and Path(args.source).suffix == '.py':
         cfg = load_config(args.source, {**data_options(args.data), **args.cfg_options})

@@ -60,8 +60,8 @@ class PictureFacts:
             )
         if self.deep:
             notes.append(
-                f'{self.deep} pictures have more than 8 bits a channel; of {self.looked_at} looked at, {self.stretched} '
-                'use fewer bits than they have and are stretched'
+                f'{self.deep} pictures have more than 8 bits a channel; of {self.looked_at} looked at, '
+                f'{self.stretched} use fewer bits than they have and are stretched'
             )
         return notes
 

@@ -163,16 +163,16 @@ def _count_classes(name: str, dataset: Any, split: SplitReport, report: DataRepo
     negative = [label for label in classes if looks_negative(label)]
     if negative:
         report.notes.append(
-            f'{name}: {", ".join(map(repr, negative))} looks like "no class" but is one, and gets masks; to change that: '
-            f'negative_classes={negative}'
+            f'{name}: {", ".join(map(repr, negative))} looks like "no class" but is one, and gets masks; to change '
+            f'that: negative_classes={negative}'
         )
     if not split.negatives:
         report.notes.append(f'{name}: every image shows a class: without images of none, maps have nothing to avoid')
     scan = dataset.table.scan
     if scan is not None and len(scan.folders) == 1 and not scan.direct and split.images:
         report.notes.append(
-            f'{name}: all images lie below the one class {classes[0]!r}, in sub-folders; if those are the classes, give '
-            'that folder'
+            f'{name}: all images lie below the one class {classes[0]!r}, in sub-folders; if those are the classes, '
+            'give that folder'
         )
 
 

@@ -24,9 +24,9 @@ UNREAD, OTHER = 'pictures of a kind that is not read', 'no pictures'
 class FolderScan:
     """Image files below a folder, relative to it, in a fixed order; sub-folders are opened one after the other.
 
-    Hidden files and folders (``.ipynb_checkpoints``, ``._x.jpg``), those of the system, output of this package (masks of
-    an earlier run) and folders that are links are left out; what was left out is counted while the scan goes on. A
-    linked folder is gone into with ``follow_links`` alone, and never twice.
+    Hidden files and folders (``.ipynb_checkpoints``, ``._x.jpg``), those of the system, output of this package (masks
+    of an earlier run) and folders that are links are left out; what was left out is counted while the scan goes on.
+    A linked folder is gone into with ``follow_links`` alone, and never twice.
 
     Args:
         folder: Where to look.
@@ -81,7 +81,8 @@ class FolderScan:
         found = sorted(scan, key=lambda entry: entry.name)
         names = {entry.name for entry in found}
         if inside and is_output(names):
-            return self._leave(OWN, inside)
+            self._leave(OWN, inside)
+            return None
         kept = []
         for entry in found:
             if entry.name.startswith('.'):
@@ -98,14 +99,17 @@ class FolderScan:
         if self.follow_links:
             real = osp.realpath(entry.path)
             if real in self._seen:
-                return self._leave(LINKED, name)
+                self._leave(LINKED, name)
+                return None
             self._seen.add(real)
         elif entry.is_symlink():
-            return self._leave(LINKED, name)
+            self._leave(LINKED, name)
+            return None
         try:
             entries = self._entries(os.scandir(entry.path), name)
         except OSError:
-            return self._leave(CLOSED, name)
+            self._leave(CLOSED, name)
+            return None
         if os.sep not in name and entries is not None:
             self.folders[name] = 0
         return entries

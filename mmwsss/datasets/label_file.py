@@ -26,7 +26,9 @@ from mmwsss.datasets.spelling import look_like_splits, main_spellings, names_of,
 from mmwsss.utils.files import read_json
 
 _WORTH_SAYING = (UNREAD, LINKED, CLOSED, OWN)
-_NO_CLASS_WORDS = frozenset('label labels class classes target gt label category y tag tags value'.split())
+_NO_CLASS_WORDS = frozenset(
+    ['label', 'labels', 'class', 'classes', 'target', 'gt', 'label', 'category', 'y', 'tag', 'tags', 'value']
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,8 @@ def _read_json(path: str) -> LabelTable:
     given = metainfo.get('classes') if isinstance(metainfo, dict) else None
     if not isinstance(given, (str, list)):
         raise ValueError(
-            f'Expected metainfo.classes and a data_list of img_path and gt_label in {path}, but got {given!r} as classes.'
+            f'Expected metainfo.classes and a data_list of img_path and gt_label in {path}, '
+            f'but got {given!r} as classes.'
         )
     names = names_of(given, f'metainfo.classes of {path}')
     places, labels = [], []

@@ -1,6 +1,7 @@
 """Masks for evaluation: pixel values as classes, whatever values a tool has given them.
 
-A mask has 0 for background, k + 1 for class k and the ignore label. Masks with other values are read by ``mask_values``:
+A mask has 0 for background, k + 1 for class k and the ignore label. Masks with other values are read by
+``mask_values``:
 
 * a mapping from the value in the file to the value that is meant: ``{255: 1}``; 0 stays 0 if it is not in it. The key
   ``'other'`` says what becomes of values that are not in the mapping: ``'error'`` (the default) or ``'ignore'`` (soft
@@ -36,7 +37,9 @@ def parse_mask_values(given: Mapping[Any, Any] | Sequence[int] | None, num_class
     if given is None:
         return None
     if isinstance(given, (str, bytes)) or not isinstance(given, (Mapping, Sequence)):
-        raise ValueError(f'Expected mask_values as a mapping such as {{255: 1}} or a list of values, but got {given!r}.')
+        raise ValueError(
+            f'Expected mask_values as a mapping such as {{255: 1}} or a list of values, but got {given!r}.'
+        )
     pairs = dict(given) if isinstance(given, Mapping) else {value: index for index, value in enumerate(given)}
     other = pairs.pop(OTHER, 'error')
     if other not in ('error', 'ignore'):
@@ -91,10 +94,17 @@ def raw_mask(path: str | Path) -> np.ndarray:
             raise BadPictureError(f'Cannot read the mask {path}: {reason_of(error)}.') from error
     if mode == '1':
         return values.astype(np.uint8)
-    if values.ndim == 3 and mode in ('RGB', 'RGBA', 'LA') and (values[..., :3] == values[..., :1]).all() or mode == 'LA':
+    if (
+        values.ndim == 3
+        and mode in ('RGB', 'RGBA', 'LA')
+        and (values[..., :3] == values[..., :1]).all()
+        or mode == 'LA'
+    ):
         return values[..., 0]  # grey that was saved as colours
     if values.ndim != 2 or values.dtype.kind not in 'iu':
-        raise BadPictureError(f'Expected an indexed or grey mask (one channel of 8 bits) in {path}, but got mode {mode}.')
+        raise BadPictureError(
+            f'Expected an indexed or grey mask (one channel of 8 bits) in {path}, but got mode {mode}.'
+        )
     return values
 
 
@@ -111,19 +121,20 @@ def advice(values: np.ndarray, num_classes: int) -> str:
     if len(unique) <= num_classes:
         return f'mask_values={ {value: number for number, value in enumerate(unique, 1)} }'
     if num_classes == 1:
-        return f"mask_values={ {unique[-1]: 1, OTHER: 'ignore'} }"
+        return f'mask_values={ {unique[-1]: 1, OTHER: "ignore"} }'
     return "mask_values={value: class, ...} with 'other': 'ignore' for values between"
 
 
 def _check_values(raw: np.ndarray, num_classes: int, path: str | Path) -> None:
     if raw.dtype == np.uint8:  # the usual case, without a sort
         counts = np.bincount(raw.ravel(), minlength=256)
-        odd = counts[num_classes + 1 : IGNORE_LABEL].any()
+        odd = bool(counts[num_classes + 1 : IGNORE_LABEL].any())
     else:
         odd = bool(((raw < 0) | (raw > num_classes) & (raw != IGNORE_LABEL)).any())
     if odd:
         raise BadPictureError(
-            f'Expected values in [0, {num_classes}] or {IGNORE_LABEL} (ignored) in the mask {path}, but got {found(raw)}. '
+            f'Expected values in [0, {num_classes}] or {IGNORE_LABEL} (ignored) in the mask {path}, '
+            f'but got {found(raw)}. '
             f'Say how they are to be read, for example {advice(raw, num_classes)}.'
         )
 
@@ -139,7 +150,7 @@ def _mapped(raw: np.ndarray, mask_values: Mapping[Any, Any], path: str | Path) -
     if mask_values.get(OTHER) == 'error' and not known.all():
         listed = [value for value in mask_values if value != OTHER]
         raise BadPictureError(
-            f"Expected the values {listed} of mask_values in the mask {path}, but got {found(raw)}. Add them, or "
+            f'Expected the values {listed} of mask_values in the mask {path}, but got {found(raw)}. Add them, or '
             f"'other': 'ignore' to leave them out of the figures."
         )
     return mask

@@ -25,7 +25,7 @@ def split_of(group: str, shares: Mapping[str, float], seed: int = 0) -> str:
         place -= share
         if place < 0:
             return part
-    return next(reversed(shares))
+    return list(shares)[-1]
 
 
 @DATASETS.register_module()

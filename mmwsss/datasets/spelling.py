@@ -17,12 +17,32 @@ from collections.abc import Iterable, Mapping, Sequence
 _BLANKS = re.compile(r'[\s_-]+')
 
 USUAL_NEGATIVES = frozenset(
-    'no none negative negatives neg nothing normal clear clean background empty nan null n/a other '
-    'without absent healthy'.split()
+    [
+        'no',
+        'none',
+        'negative',
+        'negatives',
+        'neg',
+        'nothing',
+        'normal',
+        'clear',
+        'clean',
+        'background',
+        'empty',
+        'nan',
+        'null',
+        'n/a',
+        'other',
+        'without',
+        'absent',
+        'healthy',
+    ]
 )
 """Names that usually mean "no class"; a class that is called so is pointed out, never changed."""
 
-SPLIT_NAMES = frozenset('train training trainval val valid validation dev test testing eval evaluation'.split())
+SPLIT_NAMES = frozenset(
+    ['train', 'training', 'trainval', 'val', 'valid', 'validation', 'dev', 'test', 'testing', 'eval', 'evaluation']
+)
 """Names of folders that are parts of a data set and not classes."""
 
 

@@ -25,8 +25,8 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
     try:
-        text = {} if 'b' in mode else {'encoding': 'utf-8', 'errors': 'backslashreplace'}  # names that are no UTF-8
-        with os.fdopen(descriptor, mode, **text) as handle:
+        encoding, errors = (None, None) if 'b' in mode else ('utf-8', 'backslashreplace')  # names that are no UTF-8
+        with os.fdopen(descriptor, mode, encoding=encoding, errors=errors) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

@@ -55,7 +55,7 @@ def test_odd_things_are_notes(folder):
     report = check_data(folder_datasets(folder), batch_size=32, silent=True)
     text = str(report)
     assert report.ok and len(text.splitlines()) < 40
-    assert "'No smoke' looks like \"no class\" but is one" in text and 'every image shows a class' in text
+    assert '\'No smoke\' looks like "no class" but is one' in text and 'every image shows a class' in text
     assert '1 pictures stand under several names with different labels' in text and 'again.png' in text
     assert '1 pictures have a side below 8 pixels, first' in text and 'thin.png (1 x 40)' in text
     assert '1 pictures have more than 8 bits a channel; of 1 looked at, 1 use fewer bits' in text
@@ -122,7 +122,14 @@ def test_generated_data_have_no_files():
 
 
 def test_same_bytes_reads_files_of_one_size_only(tmp_path, monkeypatch):
-    contents = {'a': b'x' * 10, 'b': b'x' * 10, 'c': b'y' * 10, 'd': b'z', 'e': b'q' * 70_000, 'f': b'q' * 69_999 + b'r'}
+    contents = {
+        'a': b'x' * 10,
+        'b': b'x' * 10,
+        'c': b'y' * 10,
+        'd': b'z',
+        'e': b'q' * 70_000,
+        'f': b'q' * 69_999 + b'r',
+    }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     paths = {str(tmp_path / name): len(content) for name, content in contents.items()}
@@ -137,7 +144,9 @@ def test_batches():
     plan = plan_batches(20, 32)
     assert (plan.batch_size, plan.drop_last) == (20, True)
     assert plan.note == 'batches of 20 instead of 32: the training set has 20 images'
-    assert plan_batches(33, 32, drop_last=False).drop_last and 'single image' in plan_batches(33, 32, drop_last=False).note
+    assert (
+        plan_batches(33, 32, drop_last=False).drop_last and 'single image' in plan_batches(33, 32, drop_last=False).note
+    )
     assert not plan_batches(34, 32, drop_last=False).drop_last
     assert plan_batches(20, 32, processes=4).batch_size == 5
     assert 'batch norm' in plan_batches(1, 32).note

@@ -12,7 +12,14 @@ from mmwsss.structures.output_marker import is_output_folder, mark_output
 
 
 def test_left_out_and_why(tmp_path):
-    for name in ('a/x.jpg', 'a/.hidden.jpg', 'a/._x.jpg', '.ipynb_checkpoints/x.png', '@eaDir/x.jpg', '__MACOSX/a/x.jpg'):
+    for name in (
+        'a/x.jpg',
+        'a/.hidden.jpg',
+        'a/._x.jpg',
+        '.ipynb_checkpoints/x.png',
+        '@eaDir/x.jpg',
+        '__MACOSX/a/x.jpg',
+    ):
         save_picture(tmp_path / name)
     for name in ('a/Thumbs.db', 'a/notes.txt', 'a/y.CR2', 'a/z.svg'):
         (tmp_path / name).write_text('x')
@@ -115,5 +122,7 @@ def test_folders_that_are_spelled_alike(tmp_path):
 def test_empty_folders_are_no_classes(tmp_path):
     (tmp_path / 'nothing').mkdir()
     dataset = folders(tmp_path, 'smoke/x.jpg')
-    assert dataset.metainfo['classes'] == ('smoke',) and 'folders without images are no classes: nothing' in dataset.notes
+    assert (
+        dataset.metainfo['classes'] == ('smoke',) and 'folders without images are no classes: nothing' in dataset.notes
+    )
     assert json.dumps(dataset.table.scan.left_out) == '{}'

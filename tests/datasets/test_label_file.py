@@ -26,6 +26,11 @@ def read(root, text, name='l.csv', **kwargs):
     return found, dataset
 
 
+def json_text(*labels, classes=('smoke',)):
+    entries = [{'img_path': name, 'gt_label': label} for name, label in zip(('a.jpg', 'b.jpg'), labels)]
+    return json.dumps({'metainfo': {'classes': classes}, 'data_list': entries})
+
+
 SAME = {'a.jpg': ['smoke'], 'b.jpg': []}
 FORMS = {
     'plain': ('l.csv', 'path,label\na.jpg,smoke\nb.jpg,\n'),
@@ -37,11 +42,11 @@ FORMS = {
     'tsv': ('l.tsv', 'path\tlabel\na.jpg\tsmoke\nb.jpg\t\n'),
     'semicolons': ('l.csv', 'path;label\r\na.jpg;smoke\r\nb.jpg;\r\n'),
     'numbers': ('l.csv', 'path,smoke\na.jpg,1\nb.jpg,0\n'),
-    'json': ('l.json', '{"metainfo": {"classes": ["smoke"]}, "data_list": [{"img_path": "a.jpg", "gt_label": [0]}, {"img_path": "b.jpg", "gt_label": []}]}'),
-    'json mark': ('l.JSON', '\ufeff{"metainfo": {"classes": "smoke"}, "data_list": [{"img_path": "a.jpg", "gt_label": 0}, {"img_path": "b.jpg", "gt_label": []}]}'),
-    'json names': ('l.json', '{"metainfo": {"classes": ["smoke"]}, "data_list": [{"img_path": "a.jpg", "gt_label": "Smoke"}, {"img_path": "b.jpg", "gt_label": []}]}'),
-    'json one-hot': ('l.json', '{"metainfo": {"classes": ["smoke"]}, "data_list": [{"img_path": "a.jpg", "gt_label": [1]}, {"img_path": "b.jpg", "gt_label": [0]}]}'),
-}  # fmt: skip
+    'json': ('l.json', json_text([0], [])),
+    'json mark': ('l.JSON', '\ufeff' + json_text(0, [], classes='smoke')),
+    'json names': ('l.json', json_text('Smoke', [])),
+    'json one-hot': ('l.json', json_text([1], [0])),
+}
 
 
 @pytest.mark.parametrize('form', FORMS)
@@ -116,18 +121,24 @@ def test_one_hot(root):
 
 
 BAD_JSON = {
-    'repeated': (json_of(['x', 'y'], [1, 1, 1]), r'every class once as gt_label in .*data_list\[0\] \(a\.jpg\), but got \[1'),
+    'repeated': (
+        json_of(['x', 'y'], [1, 1, 1]),
+        r'every class once as gt_label in .*data_list\[0\] \(a\.jpg\), but got \[1',
+    ),
     'mixed': (json_of(['x', 'y', 'z'], [0, 1, 0], [1]), r'every class once .*but got \[0, 1, 0\]'),
     'negative': (json_of(['x'], [-1]), r'gt_label in \[0, 0\] in .*but got -1'),
     'real': (json_of(['x'], 0.0), r'gt_label in \[0, 0\] in .*but got 0\.0'),
     'unknown': (json_of(['x'], 'y'), "but got 'y'"),
     'list': ([{'img_path': 'a.jpg', 'gt_label': 0}], r'metainfo.classes and a data_list .*l\.json, but it is list'),
     'no classes': ({'data_list': []}, r'but got None as classes'),
-    'no label': ({'metainfo': {'classes': ['x']}, 'data_list': [{'img_path': 'a.jpg'}]}, r'gt_label in .*data_list\[0\]'),
+    'no label': (
+        {'metainfo': {'classes': ['x']}, 'data_list': [{'img_path': 'a.jpg'}]},
+        r'gt_label in .*data_list\[0\]',
+    ),
     'no text': ({'metainfo': {'classes': ['x']}, 'data_list': [{'img_path': 3, 'gt_label': 0}]}, 'a text as img_path'),
     'entry': ({'metainfo': {'classes': ['x']}, 'data_list': ['a.jpg']}, r'data_list\[0\], but got "a\.jpg"'),
     'deep': ('[' * 100_000, r'Expected JSON in .*l\.json'),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize('case', BAD_JSON)

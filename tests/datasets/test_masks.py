@@ -46,7 +46,10 @@ def build(settings):
 
 
 BAD = {
-    '0 and 255': (square(255), r'in .*ann, but the first 1 .* have 0, 255 and so show no class.*mask_values=\{255: 1\}'),
+    '0 and 255': (
+        square(255),
+        r'in .*ann, but the first 1 .* have 0, 255 and so show no class.*mask_values=\{255: 1\}',
+    ),
     '0 and 128': (square(128), r'mask .*a\.png, but got 0, 128\. .*mask_values=\{128: 1\}'),
     'soft edges': (square(255, 100), r"but got 0, 100, 255\. .*mask_values=\{255: 1, 'other': 'ignore'\}"),
 }
@@ -84,7 +87,9 @@ def test_mask_values(tmp_path, mask, values):
 
 def test_unlisted_values_are_errors(tmp_path):
     settings = {**world(tmp_path, square(255, 100)), 'mask_values': {255: 1}}
-    with pytest.raises(BadPictureError, match=r"the values \[0, 255\] of mask_values in the mask .*a\.png, but got 0, 100"):
+    with pytest.raises(
+        BadPictureError, match=r'the values \[0, 255\] of mask_values in the mask .*a\.png, but got 0, 100'
+    ):
         build(settings)
 
 

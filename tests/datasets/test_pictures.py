@@ -157,7 +157,8 @@ def test_every_orientation_is_pillows(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-    'error', [struct.error('x'), TypeError(), AttributeError('x'), zlib.error('x'), EOFError(), KeyError(1), RuntimeError('x')]
+    'error',
+    [struct.error('x'), TypeError(), AttributeError('x'), zlib.error('x'), EOFError(), KeyError(1), RuntimeError('x')],
 )
 def test_whatever_a_decoder_raises_is_that_pictures(tmp_path, monkeypatch, error):
     path = save(tmp_path / 'a.png', Image.fromarray(COLOUR))

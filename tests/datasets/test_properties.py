@@ -194,11 +194,17 @@ letters = st.characters(exclude_characters='/\0', exclude_categories=('Cs',))
 plain_names = st.text(letters, min_size=1, max_size=8).filter(lambda name: name not in ('.', '..'))
 names = st.one_of(
     plain_names,
-    st.sampled_from(['.hidden', '._x', '@eaDir', '__MACOSX', '.ipynb_checkpoints', 'masks', 'smoke', 'Smoke', 'no smoke']),
-    st.sampled_from(['x' * 120, 'ü' * 60, os.fsdecode(b'\xff\xfe'), 'train', 'a,b', 'q"', 'line\nbreak', ' blank ', '-']),
+    st.sampled_from(
+        ['.hidden', '._x', '@eaDir', '__MACOSX', '.ipynb_checkpoints', 'masks', 'smoke', 'Smoke', 'no smoke']
+    ),
+    st.sampled_from(
+        ['x' * 120, 'ü' * 60, os.fsdecode(b'\xff\xfe'), 'train', 'a,b', 'q"', 'line\nbreak', ' blank ', '-']
+    ),
 )
 suffixes = st.sampled_from(['.jpg', '.JPG', '.png', '.pgm', '.jfif', '.txt', '.db', '.nef', '', '.json', '.tif'])
-kinds = st.sampled_from(['good', 'good', 'good', 'empty', 'text', 'cut', 'link in', 'link out', 'dangling', 'pipe', 'folder'])
+kinds = st.sampled_from(
+    ['good', 'good', 'good', 'empty', 'text', 'cut', 'link in', 'link out', 'dangling', 'pipe', 'folder']
+)
 entries = st.tuples(st.lists(names, max_size=3), names, suffixes, kinds)
 
 
@@ -404,6 +410,7 @@ def test_rows_are_items_or_reasons(table, form):
 
 # -------------------------------------------------------------------------------------------------------- masks
 
+
 @examples(120)
 @given(
     st.lists(st.sampled_from([0, 1, 2, 3, 100, 128, 254, 255]), min_size=1, max_size=5),
@@ -415,7 +422,9 @@ def test_masks_are_read_by_their_values_or_named(values, mapping, other, mode):
     raw = np.array([values], np.uint8)
     given_values = None if other is None else {**mapping, 'other': other}
     with folder() as root:
-        image = Image.fromarray(np.dstack([raw] * 3) if mode == 'RGB' else raw.astype(np.uint16) if mode == 'I;16' else raw)
+        image = Image.fromarray(
+            np.dstack([raw] * 3) if mode == 'RGB' else raw.astype(np.uint16) if mode == 'I;16' else raw
+        )
         if mode == 'P':
             image.putpalette(bytes(range(256)) * 3)
         image.save(root / 'm.png')
@@ -436,12 +445,22 @@ segmentations = st.one_of(
     st.none(),
     st.just([]),
     st.lists(st.lists(st.one_of(st.floats(-50, 50), st.integers(0, 30)), max_size=10), max_size=2),
-    st.fixed_dictionaries({'counts': st.one_of(st.text(max_size=6), st.lists(st.integers(0, 200), max_size=4)), 'size': st.just([12, 16])}),
+    st.fixed_dictionaries(
+        {'counts': st.one_of(st.text(max_size=6), st.lists(st.integers(0, 200), max_size=4)), 'size': st.just([12, 16])}
+    ),
     st.text(max_size=3),
 )
 annotations = st.fixed_dictionaries(
-    {'id': st.integers(0, 9), 'image_id': st.sampled_from([0, 1, 2, 7, None, 'x']), 'category_id': st.sampled_from([1, 2, 9])},
-    optional={'segmentation': segmentations, 'area': numbers, 'bbox': st.one_of(st.none(), st.lists(numbers, max_size=5))},
+    {
+        'id': st.integers(0, 9),
+        'image_id': st.sampled_from([0, 1, 2, 7, None, 'x']),
+        'category_id': st.sampled_from([1, 2, 9]),
+    },
+    optional={
+        'segmentation': segmentations,
+        'area': numbers,
+        'bbox': st.one_of(st.none(), st.lists(numbers, max_size=5)),
+    },
 )
 
 
@@ -465,7 +484,9 @@ def test_coco_files_give_labels_and_masks_or_counts(entries):
         written = json.loads((root / 'out/annotations/set.json').read_text())['data_list'] if found['images'] else []
         lost = found['left_out'].get('images whose annotations are all of a category that is not listed', {'count': 0})
         assert len(written) + lost['count'] == 3
-        known = {(e['image_id'], e['category_id']) for e in entries if e['image_id'] in (0, 1, 2) and e['category_id'] != 9}
+        known = {
+            (e['image_id'], e['category_id']) for e in entries if e['image_id'] in (0, 1, 2) and e['category_id'] != 9
+        }
         for item in written:
             number = pictures.index(item['img_path'])
             assert item['gt_label'] == sorted(category - 1 for image, category in known if image == number)

@@ -128,9 +128,7 @@ def convert_coco(root: str | Path, out_dir: str | Path, split: str = 'train2014'
     }
 
 
-def _write_mask(
-    file: CocoFile, image: Mapping[str, Any], folder: Path, target: Path, index: Mapping[int, int]
-) -> None:
+def _write_mask(file: CocoFile, image: Mapping[str, Any], folder: Path, target: Path, index: Mapping[int, int]) -> None:
     """Draw and write a mask; one that would not fit its picture is counted."""
     try:
         header = read_header(folder / image['file_name'])

@@ -69,9 +69,7 @@ def choose_windows(
     ys = range(top, height - rule.side + 1, rule.stride)
     xs = range(left, width - rule.side + 1, rule.stride)
     places = [(y, x, (slice(y, y + rule.side), slice(x, x + rule.side))) for y in ys for x in xs]
-    windows = [
-        (y, x, float(mask[place].mean())) for y, x, place in places if unsure is None or not unsure[place].any()
-    ]
+    windows = [(y, x, float(mask[place].mean())) for y, x, place in places if unsure is None or not unsure[place].any()]
     smoke = [window for window in windows if window[2] >= rule.min_share and window[2] > 0]
     if rule.keep is not None:
         smoke = sorted(smoke, key=lambda window: -window[2])[: rule.keep]
@@ -148,7 +146,8 @@ def convert_frames(
     file = CocoFile.read(annotation_file)
     wanted = _wanted(file, category)
     counts: Counter = Counter(frames=0, smoke=0, no_smoke=0)
-    entries, provenance = [], [('id', 'label', 'source_photo', 'y', 'x', 'side', 'smoke_frac')]
+    entries: list[dict[str, Any]] = []
+    provenance: list[tuple] = [('id', 'label', 'source_photo', 'y', 'x', 'side', 'smoke_frac')]
     with Progress(len(file.images), 'frames') as progress:
         for image in file.images:
             path = Path(frames) / image['file_name']

@@ -85,7 +85,9 @@ def _labelled_json(path: Path) -> Iterator[tuple[str, str, str | None]]:
         try:
             state = int(entry['label_state'])
         except (TypeError, ValueError) as error:
-            raise ValueError(f'Expected a number as label_state in {where}, but got {entry["label_state"]!r}.') from error
+            raise ValueError(
+                f'Expected a number as label_state in {where}, but got {entry["label_state"]!r}.'
+            ) from error
         yield f'entry {number}', str(entry['file_name']), RISE_LABELS.get(state)
 
 
