@@ -15,6 +15,7 @@ from mmwsss.apis.pseudo_masks import versions
 from mmwsss.apis.stages import Stages
 from mmwsss.config.loading import load_config
 from mmwsss.datasets.converters.scenes import SCENE_VARIABLES, SHAPES_VARIABLES
+from mmwsss.structures.output_marker import mark_output
 from mmwsss.utils.files import content_hash, read_json, write_json
 from mmwsss.visualization import write_report
 
@@ -56,6 +57,7 @@ class Pipeline:
         if restart is not None:
             for name in self.names[self.names.index(restart) :]:
                 self._set_aside(name)
+        mark_output(self.work_dir)
         for name in self.names:
             self._stage(name)
             if name == until:

@@ -77,7 +77,8 @@ def _significant_bits(path: str | Path) -> int | None:
 
 def is_dark_by_depth(image: Image.Image) -> bool:
     """Whether a picture of 16 bits a channel, of which Pillow keeps the upper 8, may use fewer than 16."""
-    return max(band.getextrema()[1] for band in image.split()[:3]) < _DARK
+    colours = np.asarray(image)[..., : 1 if image.mode == 'LA' else 3]
+    return int(colours.max(initial=0)) < _DARK
 
 
 def read_wide_colours(path: str | Path) -> np.ndarray | None:

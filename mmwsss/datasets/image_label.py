@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
-from mmwsss.datasets.label_file import LabelRow, LabelTable, read_class_folders, read_label_file
+from mmwsss.datasets.class_folders import read_class_folders
+from mmwsss.datasets.label_file import read_label_file
 from mmwsss.datasets.label_rows import join_rows
+from mmwsss.datasets.label_table import LabelRow, LabelTable
 from mmwsss.datasets.mask_sample import check_mask_sample
 from mmwsss.datasets.masks import parse_mask_values
 from mmwsss.datasets.metainfo import palette

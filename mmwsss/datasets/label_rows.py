@@ -6,7 +6,7 @@ import os.path as osp
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from mmwsss.datasets.label_file import LabelRow
+from mmwsss.datasets.label_table import LabelRow
 from mmwsss.datasets.spelling import spelling
 
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mmwsss.datasets.masks import truth_of
 from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL, png_palette
-from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels
 from mmwsss.pseudo.cam_source import CamItem
 from mmwsss.refine import fusion_of
@@ -91,13 +91,10 @@ class RefineWorker:
 
     def _counts(self, item: CamItem, masks: dict[str, np.ndarray]) -> dict[str, list]:
         """Pixel counts against ground truth; empty without it."""
-        truth = item.info.get('gt_seg_map')
         path = item.info.get('seg_map_path')
-        if truth is None and path is None:
+        truth = truth_of(item.info, item.img.shape[:2])
+        if truth is None:
             return {}
-        truth = read_mask(path) if truth is None else truth
-        if truth.shape != item.img.shape[:2]:
-            raise ValueError(f'Expected a mask of {item.img.shape[:2]} (H, W) in {path}, but got {truth.shape}.')
         try:
             return {kind: count_pixels(mask, truth, len(self.classes)).tolist() for kind, mask in masks.items()}
         except ValueError as error:
