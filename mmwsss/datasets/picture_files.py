@@ -100,7 +100,7 @@ def _open_without_exif(path: str | Path) -> Image.Image | None:
         kept, exif = [b'\xff\xd8'], b''
         while True:
             head = handle.read(4)
-            if len(head) < 4 or head[0] != 0xFF or head[1] in (0xDA, 0xD9):  # the scan begins
+            if len(head) < 4 or head[:1] != b'\xff' or head[1] in (0xDA, 0xD9):  # the scan begins
                 kept += [head, handle.read()]
                 break
             body = handle.read(int.from_bytes(head[2:], 'big') - 2)

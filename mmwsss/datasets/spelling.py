@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 _BLANKS = re.compile(r'[\s_-]+')
 
@@ -46,6 +47,7 @@ SPLIT_NAMES = frozenset(
 """Names of folders that are parts of a data set and not classes."""
 
 
+@lru_cache(maxsize=4096)
 def spelling(name: str) -> str:
     """The form in which names are compared."""
     return _BLANKS.sub(' ', unicodedata.normalize('NFC', name).casefold()).strip()
