@@ -7,6 +7,8 @@ _set = dict(
     classes=_base_.classes or None,
     negative_classes=_base_.negative_classes,
     context_by_class=_base_.context_by_class,
+    mask_values=_base_.mask_values,
+    follow_links=_base_.follow_links,
 )
 train_set = dict(
     **_set,

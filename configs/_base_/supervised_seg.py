@@ -13,7 +13,7 @@ default_scope = 'mmseg'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
 train_pipeline = [
     dict(type='mmwsss.LoadPicture'),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='mmwsss.LoadSegMap'),
     dict(type='Resize', scale=(img_size, img_size), keep_ratio=False),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
@@ -21,7 +21,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='mmwsss.LoadPicture'),
     dict(type='Resize', scale=(img_size, img_size), keep_ratio=False),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='mmwsss.LoadSegMap'),
     dict(type='PackSegInputs'),
 ]
 _loader = dict(num_workers=num_workers, persistent_workers=False, pin_memory=False)

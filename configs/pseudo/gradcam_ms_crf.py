@@ -25,7 +25,6 @@ channels_last = False
 compile_blocks = False  # torch.compile on the blocks below the target layers
 checkpoint_classes = None  # names of the checkpoint's classes, in order, where it has none
 class_map = None  # class of the data -> class of the checkpoint, where they differ
-follow_links = False  # also read images that are links to somewhere outside the image folder
 
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
@@ -46,7 +45,7 @@ pseudo = dict(
     precision=precision,
     channels_last=channels_last,
     compile=compile_blocks,
-    follow_links=follow_links,
+    follow_links=_base_.follow_links,
     save_cam=save_cam,
     **(dict(checkpoint_classes=checkpoint_classes) if checkpoint_classes else {}),
     **(dict(class_map=class_map) if class_map else {}),

@@ -26,7 +26,7 @@ model = dict(
 
 train_pipeline = [
     dict(type='mmwsss.LoadPicture'),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='mmwsss.LoadSegMap'),
     dict(type='RandomResize', scale=(img_size, img_size), ratio_range=(1.0, 1.0 / crop_ratio), keep_ratio=False),
     dict(type='RandomCrop', crop_size=(img_size, img_size)),
     dict(type='RandomFlip', prob=0.5),
@@ -36,7 +36,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='mmwsss.LoadPicture'),
     dict(type='Resize', scale=(img_size, img_size), keep_ratio=False),
-    dict(type='LoadAnnotations', imdecode_backend='pillow'),
+    dict(type='mmwsss.LoadSegMap'),
     dict(type='PackSegInputs'),
 ]
 

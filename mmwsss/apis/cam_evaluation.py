@@ -10,7 +10,7 @@ import torch.nn as nn
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmwsss.datasets.pictures import read_mask
+from mmwsss.datasets.masks import read_mask, truth_of
 from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.protocols import find_protocol
 from mmwsss.pseudo import CamSource, batches_of
@@ -77,7 +77,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
         for item in build_source(cfg, model, dataset):
             if item.reason is not None:
                 raise ValueError(item.reason)
-            truth = _mask(item.info, 'gt_seg_map', 'seg_map_path')
+            truth = truth_of(item.info, item.img.shape[:2])
             if truth is None:
                 raise ValueError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
             context = _mask(item.info, 'context_map', 'context_path')

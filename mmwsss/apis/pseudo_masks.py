@@ -81,6 +81,7 @@ def make_pseudo(
         trust=trust,
     )
     content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
+    content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
         'checkpoint_sha256': file_sha256(checkpoint),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import os.path as osp
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from mmwsss.datasets.class_folders import read_class_folders
+from mmwsss.datasets.label_file import read_label_file
+from mmwsss.datasets.label_rows import join_rows
+from mmwsss.datasets.label_table import LabelRow, LabelTable
+from mmwsss.datasets.mask_sample import check_mask_sample
+from mmwsss.datasets.masks import parse_mask_values
 from mmwsss.datasets.metainfo import palette
-from mmwsss.datasets.pictures import SUFFIXES, check_picture
+from mmwsss.datasets.outside import Outside
+from mmwsss.datasets.pictures import check_picture
+from mmwsss.datasets.spelling import names_of, spelling
 from mmwsss.registry import DATASETS
-from mmwsss.utils.files import read_json
 
 _BAD_FILES_NAMED = 5
 
@@ -31,11 +38,16 @@ class ImageLabelDataset(BaseDataset):
       without any class);
     * or, without ``ann_file``, one sub-folder a class.
 
+    What else is understood is in :mod:`mmwsss.datasets.label_file`, how names are compared in
+    :mod:`mmwsss.datasets.spelling`. Rows of one picture that agree or add are joined, those that contradict are
+    refused. Pictures outside the image folder are refused by one rule; see :mod:`mmwsss.datasets.outside`.
+
     An image without any class is a negative: it trains and it gets an all-background mask. A data set that gives such
     images a class of their own ("no_smoke") names it in ``negative_classes``; it then is no class of the metainfo.
 
     Every item has ``gt_label``, int64 class indices (n,), and ``gt_score``, the multi-hot float32 vector (K,). Masks
-    are for evaluation alone: their paths are in an item only when ``test_mode`` is on.
+    are for evaluation alone: their paths are in an item only when ``test_mode`` is on. ``refused`` says of an item why
+    its image must not be read.
 
     Args:
         ann_file: Label file, relative to ``data_root``; empty for class sub-folders.
@@ -43,15 +55,25 @@ class ImageLabelDataset(BaseDataset):
         data_prefix: ``img_path`` (or a plain string), and optionally ``seg_map_path`` (masks: 0 background,
             k + 1 class k) and ``context_path`` (masks of what the class co-occurs with, non-zero where it is).
         classes: Names that count, in order; by default those of the label file or folders, sorted where the file
-            gives no order.
-        negative_classes: Names that mean "none of the classes".
-        mask_suffix: Suffix of mask files, which otherwise share their image's name.
+            gives no order. A text is one name.
+        negative_classes: Names that mean "none of the classes". A text is one name.
+        mask_suffix: Suffix of mask files, which otherwise share their image's name (with the image's suffix before it
+            where two images differ in that alone).
         check_files: Look at every file when a training set is built (header and end of file, not the pixels).
+        context_by_class: Context masks have value k + 1 on what class k co-occurs with.
+        mask_values: How masks with other values are read; see :mod:`mmwsss.datasets.masks`.
+        follow_links: Also read images that are links to somewhere outside the image folder, and go into class folders
+            that are links.
         **kwargs: Of :class:`mmpretrain.datasets.BaseDataset`.
+
+    Attributes:
+        notes: What of the labels was understood, joined or left out.
+        table: The rows of the label file or the folders, and what a scan left out.
 
     Raises:
         FileNotFoundError: If the label file or folder is missing.
-        ValueError: If a label is no class, the set is empty, or a training set has unreadable images or no positive.
+        ValueError: If a label is no class, rows contradict, the set is empty, masks have other values than they should,
+            or a training set has unreadable images or no positive.
     """
 
     def __init__(
@@ -59,18 +81,25 @@ class ImageLabelDataset(BaseDataset):
         ann_file: str = '',
         data_root: str = '',
         data_prefix: str | dict = '',
-        classes: Sequence[str] | None = None,
-        negative_classes: Sequence[str] = (),
+        classes: str | Sequence[str] | None = None,
+        negative_classes: str | Sequence[str] = (),
         mask_suffix: str = '.png',
         check_files: bool = True,
         context_by_class: bool = False,
+        mask_values: Mapping[Any, Any] | Sequence[int] | None = None,
+        follow_links: bool = False,
         **kwargs: Any,
     ) -> None:
         self.context_by_class = context_by_class
-        self.negative_classes = tuple(negative_classes)
+        self.negative_classes = names_of(negative_classes, 'negative_classes')
         self.mask_suffix = mask_suffix
         self.check_files = check_files
-        super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix, classes=classes, **kwargs)
+        self.mask_values = mask_values
+        self.follow_links = follow_links
+        self.notes: list[str] = []
+        self.table: LabelTable | None = None
+        given = names_of(classes, 'classes') or None
+        super().__init__(ann_file=ann_file, data_root=data_root, data_prefix=data_prefix, classes=given, **kwargs)
 
     @property
     def gives_masks(self) -> bool:
@@ -79,129 +108,105 @@ class ImageLabelDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the label file or the folders, and check every label and, to train, every file."""
-        rows, names, source = self._read_rows()
-        given = self._metainfo.get('classes')
-        classes = tuple(given or (name for name in names if name not in self.negative_classes))
-        if not classes:
-            raise ValueError(f'Expected at least one class in {source}, but got none beside {self.negative_classes}.')
-        if not rows:
-            raise ValueError(f'Expected at least one image in {source}, but got none.')
+        table = self.table = self._read_table()
+        classes = self._choose_classes(table)
+        if not table.rows:
+            left_out = ' '.join(f'{line}.' for line in (table.scan.notes() if table.scan else []))
+            raise ValueError(f'Expected at least one image in {table.source}, but got none. {left_out}'.rstrip())
+        negatives = {spelling(name) for name in self.negative_classes}
+        rows, joined = join_rows(table.rows, negatives)
+        self.notes = [*table.notes, *joined]
+        root = self._image_root(rows)
         self._metainfo['classes'] = classes
         self._metainfo.setdefault('palette', palette(len(classes)))
         self._metainfo['context_by_class'] = self.context_by_class
-        self._metainfo['image_root'] = osp.abspath(self.data_prefix['img_path'] or '.')
-        index = {name: number for number, name in enumerate(classes)}
-        data_list = [self._item(path, labels, index, where) for path, labels, where in rows]
+        self._metainfo['image_root'] = root
+        index = {spelling(name): number for number, name in enumerate(classes)}
+        data_list = [self._item(row, index, negatives) for row in rows]
+        outside = Outside(root, self.follow_links)
+        for item in data_list:
+            reason = outside.refusal(item['img_path'])
+            if reason is not None:
+                item['refused'] = reason
+        if self.gives_masks:
+            self._add_masks(data_list, rows)
         if not self.test_mode:
-            self._check_training_set(data_list, source)
+            self._check_training_set(data_list, table.source)
+            for note in self.notes:
+                warnings.warn(f'{table.source}: {note}.', stacklevel=2)
         return data_list
 
-    def _read_rows(self) -> tuple[list[tuple[str, list[str], str]], list[str], str]:
-        """Rows of (image path, label names, place for an error), the names in order, and the source."""
+    def _read_table(self) -> LabelTable:
+        folder = self.data_prefix['img_path']
+        given = self._metainfo.get('classes') or ()
         if not self.ann_file:
-            folder = self.data_prefix['img_path']
-            if not osp.isdir(folder):
-                raise FileNotFoundError(f'Expected a folder with one sub-folder a class, but there is no {folder}.')
-            rows = list(self._scan_folder(Path(folder)))
-            names = sorted(entry.name for entry in Path(folder).iterdir() if entry.is_dir())
-            return rows, names, folder
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'Expected a label file (.json or .csv), but there is no {self.ann_file}.')
-        if self.ann_file.endswith('.json'):
-            rows, names = self._read_json_labels()
-        elif self.ann_file.endswith('.csv'):
-            rows, names = self._read_csv_labels()
-        else:
-            raise ValueError(f'Expected a label file that ends in .json or .csv, but got {self.ann_file}.')
-        return rows, names, self.ann_file
+            return read_class_folders(folder, given, self.follow_links)
+        return read_label_file(self.ann_file, folder, given, self.negative_classes)
 
-    @staticmethod
-    def _scan_folder(folder: Path) -> Iterator[tuple[str, list[str], str]]:
-        for path in sorted(folder.rglob('*')):
-            if path.suffix.lower() not in SUFFIXES or not path.is_file():
-                continue
-            inside = path.relative_to(folder)
-            if len(inside.parts) == 1:
-                raise ValueError(f'Expected every image in a sub-folder named for its class, but got {path}.')
-            yield str(inside), [inside.parts[0]], str(path)
-
-    def _read_json_labels(self) -> tuple[list[tuple[str, list[str], str]], list[str]]:
-        content = read_json(self.ann_file)
-        try:
-            names = [str(name) for name in content['metainfo']['classes']]
-            entries = [(entry['img_path'], entry['gt_label']) for entry in content['data_list']]
-        except (KeyError, TypeError) as error:
+    def _choose_classes(self, table: LabelTable) -> tuple[str, ...]:
+        """Names that count; none of them may mean "no class"."""
+        negatives = {spelling(name) for name in self.negative_classes}
+        given = names_of(self._metainfo.get('classes'), 'classes')
+        both = [name for name in given if spelling(name) in negatives]
+        if both:
+            raise ValueError(f'Expected no name in both classes and negative_classes, but got {both[0]!r} in both.')
+        classes = given or tuple(name for name in table.names if spelling(name) not in negatives)
+        if not classes:
             raise ValueError(
-                f'Expected metainfo.classes and a data_list of img_path and gt_label in {self.ann_file}, '
-                f'but {error!r} went wrong.'
-            ) from error
-        rows = []
-        for number, (path, label) in enumerate(entries):
-            if not isinstance(path, str):
-                raise ValueError(
-                    f'Expected a text as img_path in {self.ann_file}, data_list[{number}], but got {path!r}.'
-                )
-            where = f'{self.ann_file}, data_list[{number}] ({path})'
-            indices = label if isinstance(label, (list, tuple)) else [label]
-            for value in indices:
-                if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < len(names):
-                    raise ValueError(f'Expected a gt_label in [0, {len(names) - 1}] in {where}, but got {value!r}.')
-            rows.append((path, [names[value] for value in indices], where))
-        return rows, names
+                f'Expected at least one class in {table.source}, but got none beside {self.negative_classes}.'
+            )
+        return classes
 
-    def _read_csv_labels(self) -> tuple[list[tuple[str, list[str], str]], list[str]]:
-        try:
-            return self._parse_csv_labels()
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f'Expected a CSV file in UTF-8 in {self.ann_file}, but {error}.') from error
+    def _image_root(self, rows: Sequence[LabelRow]) -> str:
+        """The folder of the images; where none was named and paths are absolute, the one that holds them all."""
+        folder = self.data_prefix['img_path']
+        if not folder and rows and all(osp.isabs(row.path) for row in rows):
+            return osp.commonpath([osp.dirname(osp.normpath(row.path)) for row in rows])
+        return osp.abspath(folder or '.')
 
-    def _parse_csv_labels(self) -> tuple[list[tuple[str, list[str], str]], list[str]]:
-        rows = []
-        with open(self.ann_file, encoding='utf-8-sig', newline='') as handle:
-            reader = csv.reader(handle)
-            header = next(reader, [])
-            if len(header) < 2:
-                raise ValueError(f'Expected a header "path,label" in {self.ann_file}, but got {",".join(header)!r}.')
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                where = f'{self.ann_file}, line {reader.line_num}'
-                if len(cells) != 2 or not cells[0].strip():
-                    raise ValueError(f'Expected "path,label[;label]" in {where}, but got {",".join(cells)!r}.')
-                labels = [name.strip() for name in cells[1].split(';') if name.strip()]
-                rows.append((cells[0], labels, where))
-        return rows, sorted({name for _, labels, _ in rows for name in labels})
-
-    def _item(self, path: str, labels: Iterable[str], index: dict[str, int], where: str) -> dict:
-        wanted = [name for name in labels if name not in self.negative_classes]
+    def _item(self, row: LabelRow, index: Mapping[str, int], negatives: Iterable[str]) -> dict:
+        wanted = [name for name in row.labels if spelling(name) not in negatives]
         for name in wanted:
-            if name not in index:
+            if spelling(name) not in index:
                 raise ValueError(
-                    f'Expected a class of {list(index)} or a negative of {list(self.negative_classes)} in {where}, '
-                    f'but got {name!r}.'
+                    f'Expected a class of {list(self._metainfo["classes"])} or a negative of '
+                    f'{list(self.negative_classes)} in {row.where}, but got {name!r}.'
                 )
-        gt_label = np.unique(np.array([index[name] for name in wanted], np.int64))
+        gt_label = np.unique(np.array([index[spelling(name)] for name in wanted], np.int64))
         gt_score = np.zeros(len(index), np.float32)
         gt_score[gt_label] = 1
-        item = {
-            'img_path': osp.join(self.data_prefix['img_path'], path),
+        return {
+            'img_path': osp.join(self.data_prefix['img_path'], row.path),
             'gt_label': gt_label,
             'gt_score': gt_score,
         }
-        if self.gives_masks:
+
+    def _add_masks(self, data_list: list[dict], rows: Sequence[LabelRow]) -> None:
+        """Paths of the masks, how they are read, and a look at some of them."""
+        values = parse_mask_values(self.mask_values, len(self._metainfo['classes']))
+        stems = Counter(osp.splitext(row.path)[0] for row in rows)
+        for item, row in zip(data_list, rows):
+            stem = osp.splitext(row.path)[0]
             for key in ('seg_map_path', 'context_path'):
                 if self.data_prefix.get(key):
-                    item[key] = osp.join(self.data_prefix[key], osp.splitext(path)[0] + self.mask_suffix)
-        return item
+                    path = osp.join(self.data_prefix[key], stem + self.mask_suffix)
+                    long_name = osp.join(self.data_prefix[key], row.path + self.mask_suffix)
+                    item[key] = long_name if stems[stem] > 1 and osp.isfile(long_name) else path
+            if values is not None and 'seg_map_path' in item:
+                item['mask_values'] = values
+        if self.data_prefix.get('seg_map_path'):
+            check_mask_sample(data_list, len(self._metainfo['classes']), self.data_prefix['seg_map_path'])
 
     def _check_training_set(self, data_list: list[dict], source: str) -> None:
         if not any(item['gt_label'].size for item in data_list):
             raise ValueError(
                 f'Expected at least one image with a class in {source}, but all {len(data_list)} are bare.'
             )
-        if not self.check_files:
-            return
-        bad = [reason for item in data_list if (reason := check_picture(item['img_path']))]
+        bad = [item['refused'] for item in data_list if 'refused' in item]
+        if self.check_files:
+            bad += [
+                reason for item in data_list if 'refused' not in item and (reason := check_picture(item['img_path']))
+            ]
         if bad:
             named = '\n  '.join(bad[:_BAD_FILES_NAMED])
             raise ValueError(f'{len(bad)} of {len(data_list)} images of {source} cannot be read, first:\n  {named}')

@@ -25,7 +25,7 @@ def split_of(group: str, shares: Mapping[str, float], seed: int = 0) -> str:
         place -= share
         if place < 0:
             return part
-    return next(reversed(shares))
+    return list(shares)[-1]
 
 
 @DATASETS.register_module()
@@ -82,7 +82,8 @@ class PhotoSplitDataset(ImageLabelDataset):
         stem = osp.splitext(osp.basename(path))[0]
         if groups is None:
             return split_of(stem, self.shares, self.split_seed)
-        for name in (stem, osp.basename(path), osp.relpath(path, self.data_prefix['img_path'])):
+        inside = osp.relpath(path, self.data_prefix['img_path'] or '.')
+        for name in (inside, osp.splitext(inside)[0], stem, osp.basename(path)):
             if name in groups:
                 return split_of(groups[name], self.shares, self.split_seed)
         raise ValueError(f'Expected the photo of {path} in {self.group_file}, but it is not there.')
@@ -99,4 +100,13 @@ class PhotoSplitDataset(ImageLabelDataset):
             if missing:
                 raise ValueError(f'Expected the columns {self.group_columns} in {path}, but {missing} are not there.')
             crop, photo = self.group_columns
-            return {row[crop]: row[photo] for row in rows}
+            groups: dict[str, str] = {}
+            for row in rows:
+                if not row[crop] or not row[photo]:
+                    raise ValueError(f'Expected a {crop} and a {photo} in {path}, line {rows.line_num}, but got {row}.')
+                if groups.setdefault(row[crop], row[photo]) != row[photo]:
+                    raise ValueError(
+                        f'Expected one {photo} of {row[crop]} in {path}, but got {groups[row[crop]]!r} and '
+                        f'{row[photo]!r} (line {rows.line_num}).'
+                    )
+            return groups

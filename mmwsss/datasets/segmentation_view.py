@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
-from mmwsss.datasets.metainfo import palette, segmentation_classes
+from mmwsss.datasets.masks import OTHER
+from mmwsss.datasets.metainfo import IGNORE_LABEL, palette, segmentation_classes
 from mmwsss.registry import DATASETS
+
+_KEPT = ('img_path', 'seg_map_path', 'mask_values', 'gt_score', 'refused')
 
 
 @DATASETS.register_module()
@@ -15,7 +19,9 @@ class SegmentationView(BaseSegDataset):
     """The images of another data set with their evaluation masks, class 0 being background.
 
     Args:
-        source: Config of an :class:`~mmwsss.datasets.ImageLabelDataset` in test mode with ``seg_map_path``.
+        source: Config of an :class:`~mmwsss.datasets.ImageLabelDataset` in test mode with ``seg_map_path``; its
+            ``mask_values`` say how masks with other values are read, by :class:`~mmwsss.datasets.transforms.LoadSegMap`
+            and by MMSegmentation's own loader (which does not check values).
         test_mode: False to train on these masks: the fully supervised counterparts.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
@@ -36,13 +42,21 @@ class SegmentationView(BaseSegDataset):
             info = self._source.get_data_info(index)
             if 'seg_map_path' not in info:
                 raise ValueError(f'Expected masks for a segmentor, but {info["img_path"]} has none.')
+            kept = {key: info[key] for key in _KEPT if key in info}
             data_list.append(
                 {
-                    'img_path': info['img_path'],
-                    'seg_map_path': info['seg_map_path'],
-                    'label_map': self.label_map,
+                    **kept,
+                    'label_map': _label_map(info.get('mask_values'), self.label_map),
                     'reduce_zero_label': False,
                     'seg_fields': [],
                 }
             )
         return data_list
+
+
+def _label_map(values: Mapping[Any, Any] | None, own: dict[int, int] | None) -> dict[int, int] | None:
+    """``mask_values`` as MMSegmentation's loader understands them."""
+    if values is None:
+        return own
+    rest = range(IGNORE_LABEL + 1) if values.get(OTHER) == 'ignore' else ()
+    return {**dict.fromkeys(rest, IGNORE_LABEL), **{key: value for key, value in values.items() if key != OTHER}}

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mmwsss.datasets.masks import truth_of
 from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
-from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, value_counts
 from mmwsss.pseudo.cam_source import CamItem
 from mmwsss.refine import build_fusion, build_refiners, build_step
@@ -120,11 +120,10 @@ class RefineWorker:
 
     def _count(self, item: CamItem, mask: np.ndarray) -> list[list[int]]:
         """Pixel counts against ground truth."""
-        truth, path = item.info.get('gt_seg_map'), item.info.get('seg_map_path')
+        path = item.info.get('seg_map_path')
+        truth = truth_of(item.info, mask.shape)
         if truth is None:
-            truth = read_mask(path or '')
-        if truth.shape != mask.shape:
-            raise ValueError(f'Expected a mask of {mask.shape} (H, W) in {path}, but got {truth.shape}.')
+            raise ValueError(f'Expected ground truth of {item.info["img_path"]}, but there is none.')
         try:
             return count_pixels(mask, truth, len(self.classes)).to_list()
         except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -11,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmwsss.utils.files import atomic_write
+
+_LONGEST_NAME = 255  # bytes
 
 
 @dataclass
@@ -132,6 +135,7 @@ def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:
     """Where each image's mask goes below the output folder, mirroring the input's sub-folders.
 
     ``a/x.jpg`` becomes ``a/x.png``; images whose masks would share a name keep their own suffix (``a/x.jpg.png``).
+    A name that would be too long is cut and ends in a hash.
 
     Args:
         img_paths: Images, absolute or relative to the working directory.
@@ -147,11 +151,20 @@ def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:
     uses = Counter(path.with_suffix('.png') for path in relative if path is not None)
     clashing = [path for path in relative if path is not None and uses[path.with_suffix('.png')] > 1]
     long_names = {_with_suffix_kept(path) for path in clashing}  # a short name that one of them hits is made long too
-    return [None if path is None else str(_mask_name(path, uses, long_names)) for path in relative]
+    return [None if path is None else str(_fitting(_mask_name(path, uses, long_names))) for path in relative]
 
 
 def _with_suffix_kept(path: PurePosixPath) -> PurePosixPath:
     return path.with_name(path.name + '.png')
+
+
+def _fitting(path: PurePosixPath) -> PurePosixPath:
+    """A name that file systems take (255 bytes, with room for a suffix of ours): cut, with a hash of the whole."""
+    name = os.fsencode(path.name)
+    if len(name) <= _LONGEST_NAME:
+        return path
+    stem = name[: _LONGEST_NAME - 21].decode('utf-8', 'ignore')
+    return path.with_name(f'{stem}-{hashlib.sha256(name).hexdigest()[:16]}.png')
 
 
 def _mask_name(path: PurePosixPath, uses: Counter, long_names: set[PurePosixPath]) -> PurePosixPath:

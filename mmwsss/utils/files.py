@@ -36,7 +36,8 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
-        with os.fdopen(descriptor, mode, encoding=None if 'b' in mode else 'utf-8') as handle:
+        encoding, errors = (None, None) if 'b' in mode else ('utf-8', 'backslashreplace')  # names that are no UTF-8
+        with os.fdopen(descriptor, mode, encoding=encoding, errors=errors) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -82,10 +83,10 @@ def read_json(path: str | Path) -> Any:
         InputError: If it holds no JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
+        return json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except FileNotFoundError as error:
         raise MissingFileError(f'Expected JSON in {path}, but there is no such file.') from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f'Expected JSON in {path}, but {error}') from error
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers_of_images import save_picture
 
 from mmwsss.datasets import ImageListDataset
-from mmwsss.datasets.image_list import scan_folder
+from mmwsss.datasets.folder_scan import scan_folder
 
 
 def names(dataset):

@@ -1,9 +1,19 @@
+import io
+import os
+import struct
+import zlib
+
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from helpers_of_exif import jpeg_with, orientation
+from PIL import Image, ImageOps, features
+from PIL.PngImagePlugin import PngImageFile
 
+from mmwsss.datasets import pictures
+from mmwsss.datasets.folder_scan import scan_folder
 from mmwsss.datasets.metainfo import png_palette
-from mmwsss.datasets.pictures import BadPictureError, check_picture, read_mask, read_picture
+from mmwsss.datasets.pictures import SUFFIXES, BadPictureError, check_picture, read_header, read_mask, read_picture
 from mmwsss.datasets.transforms import LoadPicture
 
 RAMP = np.linspace(0, 255, 60).astype(np.uint8).reshape(6, 10)
@@ -108,3 +118,135 @@ def test_mask_reads_indices_not_colours(tmp_path):
     assert read_mask(save(tmp_path / 'b.png', one_bit)).tolist() == [[0, 1]]
     with pytest.raises(BadPictureError, match='Expected an indexed or grey mask .* mode RGB'):
         read_mask(save(tmp_path / 'c.png', Image.fromarray(COLOUR)))
+
+
+HALVES = Image.new('RGB', (40, 20), 'black')
+HALVES.paste('white', (0, 0, 20, 20))  # white on the left; turned by 6 it is on the top
+
+ODD_TAGS = {
+    'rational -1/0': (0x011A, 10, 1, struct.pack('<ii', -1, 0)),
+    'resolution as bytes': (0x011A, 7, 8, b'\xff' * 8),
+    'resolution as one byte': (0x011A, 1, 1, b'\x07'),
+    'resolution as text': (0x011A, 2, 8, b'72 dpi \0'),
+    'resolution as an empty text': (0x011A, 2, 1, b'\0'),
+    'width as text': (0x0100, 2, 6, b'forty\0'),
+    'maker of nothing': (0x010F, 2, 0, b''),
+    'unknown type': (0x9286, 99, 5, b'12345'),
+    'a pointer to nowhere': (0x8769, 4, 1, b'\xff\xff\xff\x7f'),
+}
+
+
+@pytest.mark.parametrize('jfif', [True, False])
+@pytest.mark.parametrize('name', ODD_TAGS)
+def test_orientation_counts_whatever_the_other_tags_are(tmp_path, name, jfif):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(jpeg_with(HALVES, [orientation(6), ODD_TAGS[name], (0x0128, 3, 1, b'\x02\0')], jfif))
+    assert check_picture(path) is None
+    img = read_picture(path)
+    assert img.shape == (40, 20, 3) and img[5].mean() > 200 and img[-5].mean() < 50
+    assert (read_header(path).height, read_header(path).width) == (40, 20)
+
+
+@pytest.mark.parametrize('value', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_every_orientation_is_pillows(tmp_path, value):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(jpeg_with(HALVES, [orientation(value)]))
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    assert np.array_equal(read_picture(path), expected)
+
+
+@pytest.mark.parametrize(
+    'error',
+    [struct.error('x'), TypeError(), AttributeError('x'), zlib.error('x'), EOFError(), KeyError(1), RuntimeError('x')],
+)
+def test_whatever_a_decoder_raises_is_that_pictures(tmp_path, monkeypatch, error):
+    path = save(tmp_path / 'a.png', Image.fromarray(COLOUR))
+
+    def load(self):
+        raise error
+
+    monkeypatch.setattr(PngImageFile, 'load', load)
+    with pytest.raises(BadPictureError, match=r'Cannot read the image .*a\.png: .+\.'):
+        read_picture(path)
+
+
+def png_with_sbit(values: np.ndarray, bits: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, 'PNG')
+    data = buffer.getvalue()
+    chunk = b'sBIT' + bytes([bits])
+    return data[:33] + struct.pack('>I', 1) + chunk + struct.pack('>I', zlib.crc32(chunk)) + data[33:]
+
+
+def test_twelve_bits_in_sixteen(tmp_path, recwarn):
+    values = (RAMP.astype(int) * 4095 // 255).astype(np.uint16)
+    for kind, more in (('png', {}), ('tif', {}), ('tif', {'tiffinfo': {281: 4095}})):
+        img = read_picture(save(tmp_path / f'a.{kind}', Image.fromarray(values), **more))
+        assert np.abs(img[..., 0].astype(int) - RAMP).max() <= 1
+    half = (values // 2).astype(np.uint16)  # 11 bits at most: what the file says of itself counts
+    (tmp_path / 'b.png').write_bytes(png_with_sbit(half, 12))
+    assert read_picture(tmp_path / 'b.png').max() in (127, 128)
+    assert read_picture(save(tmp_path / 'b.tif', Image.fromarray(half), tiffinfo={281: 4095})).max() in (127, 128)
+    (tmp_path / 'c.png').write_bytes(png_with_sbit(values * 16, 12))  # as PNG's own rule has it: at the upper bits
+    assert read_picture(tmp_path / 'c.png').max() == 255
+
+
+def test_stretching_is_said_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, '_said_stretched', False)
+    paths = [save(tmp_path / f'{n}.png', Image.fromarray(RAMP.astype(np.uint16) * 16)) for n in range(2)]
+    with pytest.warns(UserWarning, match=r'0\.png uses fewer bits than it has') as caught:
+        for path in paths:
+            read_picture(path)
+    assert len(caught) == 1
+
+
+def test_twelve_bits_in_sixteen_in_colour(tmp_path):
+    values = (COLOUR.astype(int) * 4095 // 255).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), values[..., ::-1])
+    assert np.abs(read_picture(tmp_path / 'a.png').astype(int) - COLOUR).max() <= 1
+    cv2.imwrite(str(tmp_path / 'b.png'), COLOUR[..., ::-1].astype(np.uint16) * 257)
+    assert np.abs(read_picture(tmp_path / 'b.png').astype(int) - COLOUR).max() <= 1
+
+
+def test_floating_point(tmp_path):
+    values = RAMP.astype(np.float32) / 255
+    values[0, 0] = np.nan
+    img = read_picture(save(tmp_path / 'a.tif', Image.fromarray(values)))
+    expected = RAMP.copy()
+    expected[0, 0] = 0
+    assert np.array_equal(img[..., 0], expected)
+
+
+@pytest.mark.parametrize('suffix', ['jfif', 'jpe', 'pgm', 'ppm', 'avif', 'jp2', 'tga', 'bmp', 'gif', 'dib', 'apng'])
+def test_more_suffixes(tmp_path, suffix):
+    if suffix == 'avif' and not features.check('avif'):
+        pytest.skip('Pillow was built without AVIF')
+    grey = Image.new('L' if suffix == 'pgm' else 'RGB', (32, 24), 'grey')
+    path = save(tmp_path / f'a.{suffix}', grey)
+    assert f'.{suffix}' in SUFFIXES and read_picture(path).shape == (24, 32, 3)
+    assert check_picture(path) is None
+    assert list(scan_folder(tmp_path)) == [f'a.{suffix}']
+
+
+def test_a_pipe_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / 'a.jpg')
+    with pytest.raises(BadPictureError, match='it is no regular file'):
+        read_picture(tmp_path / 'a.jpg')
+    with pytest.raises(BadPictureError, match='null byte'):
+        read_picture(f'{tmp_path}/a\0.jpg')
+
+
+def test_refused_pictures_are_not_read(tmp_path):
+    path = save(tmp_path / 'a.png', Image.fromarray(COLOUR))
+    with pytest.raises(BadPictureError, match='because'):
+        LoadPicture()({'img_path': path, 'refused': 'because'})
+
+
+def test_truncated_webp_and_bmp_are_found(tmp_path):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    for suffix in ('webp', 'bmp'):
+        path = save(tmp_path / f'a.{suffix}', noise)
+        assert check_picture(path) is None
+        path.write_bytes(path.read_bytes()[:-300])
+        assert f'a.{suffix}' in check_picture(path)

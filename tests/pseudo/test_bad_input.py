@@ -68,7 +68,7 @@ def world(tmp_path):
         'link_out.jpg': 'is a link to',
         'dangling.jpg': 'is a link to',
         '../../elsewhere.jpg': 'outside the image folder',
-        '../img/../../elsewhere.jpg': 'outside the image folder',
+        '../img/../../beside.jpg': 'outside the image folder',
         str(outside): 'outside the image folder',
         'locked.jpg': 'ermission',
     }

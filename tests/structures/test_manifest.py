@@ -76,3 +76,15 @@ def test_broken_cam_file_is_named(tmp_path, content):
     (tmp_path / 'a.npz').write_bytes(content)
     with pytest.raises(ValueError, match=r'a\.npz'):
         CamFile.load(tmp_path / 'a.npz')
+
+
+def test_names_that_would_be_too_long(tmp_path):
+    paths = [f'a/{"x" * 250}.jpg', f'a/{"x" * 250}.png', f'a/{"ü" * 125}.jpg', f'a/{"ü" * 125}.png', 'a/y.jpg']
+    names = mask_names(paths, '.')
+    assert len(set(names)) == len(names) and names[-1] == 'a/y.png'
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()  # the file system takes it
+        path.with_suffix('.npz').touch()
+    assert mask_names(paths, '.') == names

@@ -36,6 +36,8 @@ def main() -> None:
             print('  ' + ', '.join(f'{name} {number}' for name, number in found['per_class'].items()))
             for name in found['missing'][:5]:
                 print(f'  no picture {name}')
+            for reason, what in found['left_out'].items():
+                print(f'  left out: {what["count"]} {reason}, first {what["first"]}')
             incomplete |= bool(found['missing'])
     if incomplete:
         sys.exit(1)

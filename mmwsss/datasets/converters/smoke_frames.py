@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mmwsss.datasets.converters.coco_masks import decode_segmentation
+from mmwsss.datasets.converters.coco_file import CocoFile, size_of
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
-from mmwsss.utils.files import atomic_write, read_json, write_json
+from mmwsss.utils.files import atomic_write, write_json
 from mmwsss.utils.progress import Progress
 
 CLASSES = ('no_smoke', 'smoke')
@@ -53,19 +53,23 @@ PROTOCOLS = {
 windows, all of them, so that false alarms on smoke-free scenes are measured too."""
 
 
-def choose_windows(mask: np.ndarray, rule: WindowRule, rng: np.random.Generator) -> list[tuple[int, int, int, float]]:
+def choose_windows(
+    mask: np.ndarray, rule: WindowRule, rng: np.random.Generator, unsure: np.ndarray | None = None
+) -> list[tuple[int, int, int, float]]:
     """Windows (y, x, label, share of smoke) of a frame, smoke first; those with too little smoke are left out.
 
     Args:
         mask: bool (H, W), where smoke is.
         rule: How windows are cut.
         rng: Draws the smoke-free windows.
+        unsure: bool (H, W), where nobody knows: windows that touch it are left out.
     """
     height, width = mask.shape
     top, left = int(rule.cut_top * height), int(rule.cut_left * width)
     ys = range(top, height - rule.side + 1, rule.stride)
     xs = range(left, width - rule.side + 1, rule.stride)
-    windows = [(y, x, float(mask[y : y + rule.side, x : x + rule.side].mean())) for y in ys for x in xs]
+    places = [(y, x, (slice(y, y + rule.side), slice(x, x + rule.side))) for y in ys for x in xs]
+    windows = [(y, x, float(mask[place].mean())) for y, x, place in places if unsure is None or not unsure[place].any()]
     smoke = [window for window in windows if window[2] >= rule.min_share and window[2] > 0]
     if rule.keep is not None:
         smoke = sorted(smoke, key=lambda window: -window[2])[: rule.keep]
@@ -77,22 +81,31 @@ def choose_windows(mask: np.ndarray, rule: WindowRule, rng: np.random.Generator)
 
 
 def smoke_mask(
-    annotations: Sequence[Mapping[str, Any]], height: int, width: int, wanted: frozenset[int] | set[int]
-) -> np.ndarray:
-    """Union of the polygons and run-length codes of some categories, bool (H, W)."""
-    mask = np.zeros((height, width), bool)
+    annotations: Sequence[Mapping[str, Any]],
+    height: int,
+    width: int,
+    wanted: frozenset[int] | set[int],
+    file: CocoFile,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Union of the polygons and run-length codes of some categories, bool (H, W), and where there may be more.
+
+    The second mask holds the boxes of annotations whose segmentation is missing or cannot be read: no window is cut
+    there.
+    """
+    mask, unsure = np.zeros((height, width), bool), np.zeros((height, width), bool)
     for annotation in annotations:
         if annotation['category_id'] in wanted:
-            part = decode_segmentation(annotation['segmentation'], height, width)
+            part, box = file.region(annotation, height, width)
             mask |= False if part is None else part
-    return mask
+            unsure |= False if box is None else box
+    return mask, unsure
 
 
-def _wanted(content: Mapping[str, Any], name: str, path: Path) -> set[int]:
-    found = {c['id'] for c in content['categories'] if name in (c.get('name'), c.get('supercategory'))}
+def _wanted(file: CocoFile, name: str) -> set[int]:
+    found = {c['id'] for c in file.categories if name in (c.get('name'), c.get('supercategory'))}
     if not found:
-        known = [(c.get('supercategory'), c.get('name')) for c in content['categories']]
-        raise ValueError(f'Expected a category or supercategory {name!r} in {path}, but it has {known}.')
+        known = [(c.get('supercategory'), c.get('name')) for c in file.categories]
+        raise ValueError(f'Expected a category or supercategory {name!r} in {file.path}, but it has {known}.')
     return found
 
 
@@ -109,6 +122,7 @@ def convert_frames(
 
     The layout is ``img_dir/<split>``, ``ann_dir/<split>``, ``annotations/<split>.json`` and
     ``provenance/provenance_<split>.csv``, with the frame of each window in ``source_photo`` (to split by photo).
+    Windows have the sub-folders of their frames.
 
     Args:
         annotation_file: COCO JSON with polygons or run-length codes.
@@ -120,7 +134,7 @@ def convert_frames(
         seed: Draws the smoke-free windows of the paper's protocol (the paper's code draws without a seed).
 
     Returns:
-        Counter: ``frames``, ``smoke`` and ``no_smoke`` windows.
+        Counter: ``frames``, ``smoke`` and ``no_smoke`` windows, and what of the file was left out.
 
     Raises:
         FileNotFoundError: If a frame is missing.
@@ -129,35 +143,28 @@ def convert_frames(
     if protocol not in PROTOCOLS:
         raise ValueError(f'Expected a protocol of {list(PROTOCOLS)}, but got {protocol!r}.')
     rule, out_dir, annotation_file = PROTOCOLS[protocol], Path(out_dir), Path(annotation_file)
-    content = read_json(annotation_file)
-    missing = [key for key in ('images', 'annotations', 'categories') if key not in content]
-    if missing:
-        raise ValueError(
-            f'Expected images, annotations and categories in {annotation_file}, but {missing} are missing.'
-        )
-    wanted = _wanted(content, category, annotation_file)
-    by_image = defaultdict(list)
-    for annotation in content['annotations']:
-        by_image[annotation['image_id']].append(annotation)
+    file = CocoFile.read(annotation_file)
+    wanted = _wanted(file, category)
     counts: Counter = Counter(frames=0, smoke=0, no_smoke=0)
-    entries, provenance = [], [('id', 'label', 'source_photo', 'y', 'x', 'side', 'smoke_frac')]
-    with Progress(len(content['images']), 'frames') as progress:
-        for image in content['images']:
+    entries: list[dict[str, Any]] = []
+    provenance: list[tuple] = [('id', 'label', 'source_photo', 'y', 'x', 'side', 'smoke_frac')]
+    with Progress(len(file.images), 'frames') as progress:
+        for image in file.images:
             path = Path(frames) / image['file_name']
             if not path.is_file():
                 raise FileNotFoundError(f'Expected the frame {path} of {annotation_file}, but there is none.')
             img = read_picture(path)
             height, width = img.shape[:2]
-            if (image.get('height', height), image.get('width', width)) != (height, width):
+            if (size_of(image) or (height, width)) != (height, width):
                 raise ValueError(
                     f'Expected {path} to be {image["height"]} x {image["width"]} (H x W) as {annotation_file} says, '
                     f'but it is {height} x {width}.'
                 )
-            mask = smoke_mask(by_image[image['id']], height, width, wanted)
+            mask, unsure = smoke_mask(file.annotations.get(image['id'], []), height, width, wanted, file)
             digest = hashlib.sha256(image['file_name'].encode()).hexdigest()
             rng = np.random.default_rng([seed, int(digest[:8], 16)])
-            for y, x, label, share in choose_windows(mask, rule, rng):
-                name = f'{Path(image["file_name"]).stem}_{digest[:6]}_{y}_{x}'
+            for y, x, label, share in choose_windows(mask, rule, rng, unsure):
+                name = f'{PurePosixPath(image["file_name"]).with_suffix("")}_{digest[:6]}_{y}_{x}'
                 window = (slice(y, y + rule.side), slice(x, x + rule.side))
                 _save(out_dir, split, name, img[window], mask[window])
                 entries.append({'img_path': f'{name}.jpg', 'gt_label': label})
@@ -165,6 +172,7 @@ def convert_frames(
                 counts[CLASSES[label]] += 1
             counts['frames'] += 1
             progress.update()
+    counts.update({f'left out: {reason} (first {file.examples[reason]})': n for reason, n in file.left_out.items()})
     write_json(
         out_dir / 'annotations' / f'{split}.json', {'metainfo': {'classes': list(CLASSES)}, 'data_list': entries}
     )

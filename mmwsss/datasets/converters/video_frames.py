@@ -40,32 +40,59 @@ def frame_numbers(choice: str, total: int) -> list[int]:
 
 
 def read_labels(path: str | Path) -> dict[str, str | None]:
-    """Class by a clip's name (without suffix); None where its label is undecided.
+    """Class by a clip's name or path (without suffix); None where its label is undecided.
 
     Args:
         path: A JSON list of ``file_name`` and ``label_state`` (RISE, IJmond), or a CSV of video and label.
 
     Raises:
-        ValueError: If the file is neither; names the entry.
+        ValueError: If the file is neither, or two entries of a clip contradict; names the entry.
     """
     path = Path(path)
-    if path.suffix == '.csv':
-        with open(path, encoding='utf-8-sig', newline='') as handle:
-            rows = [row for row in csv.reader(handle) if row]
-        if any(len(row) != 2 for row in rows[1:]):
-            raise ValueError(f'Expected the columns video,label in {path}.')
-        return {Path(name).stem: label for name, label in rows[1:]}
-    content = read_json(path)
-    entries = content.get('data', []) if isinstance(content, Mapping) else content
-    labels = {}
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, Mapping) or 'file_name' not in entry or 'label_state' not in entry:
-            raise ValueError(f'Expected file_name and label_state in {path}, entry {number}, but got {entry!r}.')
-        labels[_stem(entry['file_name'])] = RISE_LABELS.get(int(entry['label_state']))
+    labels: dict[str, str | None] = {}
+    for where, name, label in _labelled_csv(path) if path.suffix.lower() == '.csv' else _labelled_json(path):
+        key = _stem(name)
+        if labels.setdefault(key, label) != label:
+            raise ValueError(
+                f'Expected one label of the clip {key}, but {path} has {labels[key]!r} and {label!r} ({where}).'
+            )
     return labels
 
 
+def _labelled_csv(path: Path) -> Iterator[tuple[str, str, str | None]]:
+    try:
+        with open(path, encoding='utf-8-sig', newline='') as handle:
+            rows = [row for row in csv.reader(handle) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
+    for number, row in enumerate(rows, 1):
+        if len(row) != 2 or not row[0].strip() or not row[1].strip():
+            raise ValueError(f'Expected the columns video,label in {path}, row {number}, but got {",".join(row)!r}.')
+    has_header = bool(rows) and Path(rows[0][0]).suffix.lower() not in SUFFIXES
+    for number, (name, label) in enumerate(rows[has_header:], 1 + has_header):
+        yield f'row {number}', name.strip(), label.strip()
+
+
+def _labelled_json(path: Path) -> Iterator[tuple[str, str, str | None]]:
+    content = read_json(path)
+    entries = content.get('data', []) if isinstance(content, Mapping) else content
+    if not isinstance(entries, list):
+        raise ValueError(f'Expected a list of file_name and label_state in {path}, but got {type(entries).__name__}.')
+    for number, entry in enumerate(entries):
+        where = f'{path}, entry {number}'
+        if not isinstance(entry, Mapping) or 'file_name' not in entry or 'label_state' not in entry:
+            raise ValueError(f'Expected file_name and label_state in {where}, but got {entry!r}.')
+        try:
+            state = int(entry['label_state'])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'Expected a number as label_state in {where}, but got {entry["label_state"]!r}.'
+            ) from error
+        yield f'entry {number}', str(entry['file_name']), RISE_LABELS.get(state)
+
+
 def _stem(name: str) -> str:
+    name = name.replace('\\', '/').removeprefix('./')
     return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SUFFIXES else name
 
 
@@ -94,10 +121,13 @@ def extract_frames(
     labels: str | Path | None = None,
     classes: Sequence[str] | None = None,
 ) -> tuple[Counter, dict[str, str]]:
-    """Write frames as ``<out_dir>/<class>/<clip>_<number>.jpg``; a second call goes on where the first one stopped.
+    """Write frames as ``<out_dir>/<class>/<folders>/<clip>_<number>.jpg``; a second call goes on where it stopped.
+
+    The folders that clips are in are kept, so that clips of one name stay apart; where two clips of one folder differ
+    in their suffix alone, it stays in the name.
 
     Args:
-        videos: Folder that is searched for clips.
+        videos: Folder that is searched for clips; hidden files and folders are passed over.
         out_dir: Output folder.
         frames: See :func:`frame_numbers`.
         labels: See :func:`read_labels`; without it a clip's class is the name of its folder.
@@ -111,29 +141,54 @@ def extract_frames(
     """
     frame_numbers(frames, 1)  # a wrong choice stops here
     known = None if labels is None else read_labels(labels)
-    paths = sorted(path for path in Path(videos).rglob('*') if path.suffix.lower() in SUFFIXES)
+    videos = Path(videos)
+    paths = [path.relative_to(videos) for path in sorted(videos.rglob('*')) if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
     if not paths:
         raise FileNotFoundError(f'Expected video clips ({", ".join(SUFFIXES)}) below {videos}, but there are none.')
+    names = Counter(path.stem for path in paths)
+    places = Counter(path.with_suffix('') for path in paths)
     counts: Counter = Counter(clips=0, without_label=0)
     failed: dict[str, str] = {}
     with Progress(len(paths), 'clips') as progress:
         for path in paths:
-            label = path.parent.name if known is None else known.get(path.stem)
-            if label is None:
-                counts['without_label'] += 1
-            elif classes is None or label in classes:
-                try:
-                    counts[label] += _extract(path, Path(out_dir), label, frames)
-                    counts['clips'] += 1
-                except ValueError as error:
-                    failed[str(path)] = str(error)
             progress.update()
+            try:
+                label, inside = _label_of(path, videos, known, names)
+                if label is None:
+                    counts['without_label'] += 1
+                elif classes is None or label in classes:
+                    stem = path.name if places[path.with_suffix('')] > 1 else path.stem
+                    counts[label] += _extract(videos / path, Path(out_dir) / label / inside, stem, frames)
+                    counts['clips'] += 1
+            except (ValueError, OSError) as error:
+                failed[str(videos / path)] = str(error)
     return counts, failed
 
 
-def _extract(path: Path, out_dir: Path, label: str, frames: str) -> int:
-    folder = out_dir / label
-    marker = folder / '.finished' / f'{path.stem}.{frames}'
+def _label_of(
+    path: Path, videos: Path, known: Mapping[str, str | None] | None, names: Mapping[str, int]
+) -> tuple[str | None, Path]:
+    """Class of a clip, and the folders that it keeps.
+
+    Raises:
+        ValueError: If the labels name it by a name that several clips have, or it is in no class folder.
+    """
+    if known is None:
+        return (path.parent.name or videos.resolve().name), path.parent.parent
+    whole = path.with_suffix('').as_posix()
+    if whole in known:
+        return known[whole], path.parent
+    if path.stem in known and names[path.stem] > 1:
+        raise ValueError(
+            f'Expected the folder of the clip {path} in the labels, because {names[path.stem]} clips are called '
+            f'{path.stem}, but they name it without.'
+        )
+    return known.get(path.stem), path.parent
+
+
+def _extract(path: Path, folder: Path, stem: str, frames: str) -> int:
+    marker = folder / '.finished' / f'{stem}.{frames}'
     if marker.exists():
         return int(marker.read_text())
     number = 0
@@ -141,7 +196,7 @@ def _extract(path: Path, out_dir: Path, label: str, frames: str) -> int:
         good, encoded = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not good:
             raise ValueError(f'Expected frame {index} of {path} to be written as JPEG, but it cannot be.')
-        with atomic_write(folder / f'{path.stem}_{index:05d}.jpg', 'wb') as handle:
+        with atomic_write(folder / f'{stem}_{index:05d}.jpg', 'wb') as handle:
             handle.write(encoded.tobytes())
         number += 1
     with atomic_write(marker) as handle:

@@ -20,7 +20,10 @@ SIZES = {'train': 1464, 'train_aug': 10582, 'val': 1449}
 
 
 def _ids(path: Path) -> list[str]:
-    return [line.split()[0] for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+    try:
+        return [line.split()[0] for line in path.read_text(encoding='utf-8-sig').splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f'Expected a text file in UTF-8 in {path}, but {error}.') from error
 
 
 def voc_splits(root: Path) -> dict[str, list[str]]:
@@ -52,13 +55,29 @@ def voc_splits(root: Path) -> dict[str, list[str]]:
 
 
 def read_voc_labels(path: str | Path) -> dict[str, list[str]]:
-    """Names of the classes by image id, from a JSON object or a CSV ``id,label;label``."""
+    """Names of the classes by image id, from a JSON object or a CSV ``id,label;label``.
+
+    Raises:
+        ValueError: If the file is neither, or an entry has no names; names file and entry.
+    """
     path = Path(path)
-    if path.suffix == '.json':
-        return {str(name): list(labels) for name, labels in read_json(path).items()}
-    with open(path, encoding='utf-8-sig', newline='') as handle:
-        rows = [row for row in csv.reader(handle) if row]
-    return {Path(row[0]).stem: [name for name in row[1].split(';') if name] for row in rows[1:]}
+    if path.suffix.lower() == '.json':
+        content = read_json(path)
+        if not isinstance(content, Mapping):
+            raise ValueError(f'Expected an object {{id: [names]}} in {path}, but got a {type(content).__name__}.')
+        for name, labels in content.items():
+            if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+                raise ValueError(f'Expected a list of names in {path}, entry {name!r}, but got {labels!r}.')
+        return {str(name): list(labels) for name, labels in content.items()}
+    try:
+        with open(path, encoding='utf-8-sig', newline='') as handle:
+            rows = [row for row in csv.reader(handle) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != 2:
+            raise ValueError(f'Expected "id,label;label" in {path}, row {number}, but got {",".join(row)!r}.')
+    return {Path(row[0]).stem: [name.strip() for name in row[1].split(';') if name.strip()] for row in rows[1:]}
 
 
 def _xml_labels(path: Path) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmwsss.datasets.masks import truth_of
 from mmwsss.datasets.metainfo import IGNORE_LABEL
-from mmwsss.datasets.pictures import read_mask
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import CamFile
 
@@ -15,27 +15,33 @@ from mmwsss.structures import CamFile
 class LoadSegMap(BaseTransform):
     """Read an image's mask where it has one; others get a map of the ignore label.
 
+    Against the hosts' loaders: values are checked and read as ``mask_values`` says, and every error names the file.
+
     Required Keys:
 
     - img: (H, W, 3)
-    - seg_map_path (optional)
+    - ori_shape (optional): size of the image before it was resized; the mask has it
+    - seg_map_path, mask_values, gt_score (optional)
 
     Added Keys:
 
     - gt_seg_map: uint8 (H, W), 0 background, k + 1 class k, and the ignore label
 
+    Modified Keys:
+
+    - seg_fields, where it is there
+
     Raises:
-        ValueError: If mask and image differ in size; names the mask.
+        ValueError: If mask and image differ in size or it has other values; names the mask.
     """
 
     def transform(self, results: dict) -> dict:
         """Load."""
-        size = results['img'].shape[:2]
-        path = results.get('seg_map_path')
-        mask = np.full(size, IGNORE_LABEL, np.uint8) if path is None else read_mask(path)
-        if mask.shape != size:
-            raise ValueError(f'Expected a mask of {size} (H, W) in {path}, but got {mask.shape}.')
-        results['gt_seg_map'] = mask
+        size = tuple(results.get('ori_shape', results['img'].shape)[:2])
+        mask = truth_of(results, size)
+        results['gt_seg_map'] = np.full(size, IGNORE_LABEL, np.uint8) if mask is None else mask
+        if 'seg_fields' in results and 'gt_seg_map' not in results['seg_fields']:
+            results['seg_fields'].append('gt_seg_map')
         return results
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmwsss.datasets.pictures import read_picture
+from mmwsss.datasets.pictures import BadPictureError, read_picture
 from mmwsss.registry import TRANSFORMS
 
 
@@ -19,6 +19,7 @@ class LoadPicture(BaseTransform):
     Required Keys:
 
     - img_path, or img for data that were generated and not read
+    - refused (optional): why the image must not be read; see :mod:`mmwsss.datasets.outside`
 
     Modified Keys:
 
@@ -33,9 +34,11 @@ class LoadPicture(BaseTransform):
         """Add the picture.
 
         Raises:
-            BadPictureError: If the file cannot be read.
+            BadPictureError: If the file cannot be read, or must not be.
         """
         if 'img' not in results:
+            if results.get('refused'):
+                raise BadPictureError(results['refused'])
             results['img'] = np.ascontiguousarray(read_picture(results['img_path'])[..., ::-1])
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results

@@ -1,0 +1,49 @@
+"""How a batch size shrinks to the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Batches that a training set can fill.
+
+    Attributes:
+        batch_size: Images a batch and process.
+        drop_last: Whether the last batch is left out where it is smaller.
+        note: What was changed and why, in one line; None where nothing was.
+    """
+
+    batch_size: int
+    drop_last: bool
+    note: str | None = None
+
+
+def plan_batches(images: int, batch_size: int, drop_last: bool = True, processes: int = 1) -> BatchPlan:
+    """Shrink batches to the data: there is at least one, and none of a single image beside larger ones.
+
+    Args:
+        images: Images of the training set.
+        batch_size: Images a batch and process that were asked for.
+        drop_last: Whether a smaller last batch is left out.
+        processes: Processes that share the images.
+
+    Raises:
+        ValueError: If a number is not positive.
+    """
+    for name, value in (('images', images), ('batch_size', batch_size), ('processes', processes)):
+        if value < 1:
+            raise ValueError(f'Expected {name} >= 1, but got {value}.')
+    share = -(-images // processes)  # samplers round up
+    notes = []
+    size = min(batch_size, share)
+    if size < batch_size:
+        of_each = f' ({share} for each of {processes} processes)' if processes > 1 else ''
+        notes.append(f'batches of {size} instead of {batch_size}: the training set has {images} images{of_each}')
+    if not drop_last and size > 1 and share % size == 1:
+        drop_last = True  # batch norm cannot learn from one image
+        notes.append('the last batch is left out: it would have a single image')
+    if size == 1:
+        notes.append('a batch has a single image: batch norm has nothing to compare it with')
+    return BatchPlan(size, drop_last, '; '.join(notes) or None)
