@@ -19,6 +19,7 @@ import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
 from mmwsss.cli.main import report_errors
 from mmwsss.config.loading import data_options, load_config
 from mmwsss.datasets.checks import check_data, folder_datasets
+from mmwsss.utils.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +47,7 @@ def datasets_of(args: argparse.Namespace) -> Mapping[str, Mapping | None]:
         cfg = load_config(args.source, {**data_options(args.data), **args.cfg_options})
         train = cfg.get('pseudo_set') or cfg.get('train_set')
         if not train:
-            raise ValueError(f'Expected a config with train_set or pseudo_set, but {args.source} has neither.')
+            raise InputError(f'Expected a config with train_set or pseudo_set, but {args.source} has neither.')
         return {'train': train, 'val': cfg.get('val_set'), 'test': cfg.get('test_set')}
     settings = {'classes': args.classes, 'negative_classes': args.negative_classes, 'mask_values': args.mask_values}
     return folder_datasets(

@@ -6,7 +6,9 @@ num_classes = 1
 classes = []  # names; []: those of the label file or of the class folders
 negative_classes = []  # what a label file calls images without any class
 num_train_images = None  # use the first N images only
-mask_values = None  # what values in masks for evaluation mean, where they are not 0, 1, ...: {255: 1, 'other': 'ignore'}
+mask_values = (
+    None  # what values in masks for evaluation mean, where they are not 0, 1, ...: {255: 1, 'other': 'ignore'}
+)
 follow_links = False  # also read images that are links to somewhere outside the image folder
 
 # labels (CSV or JSON; None: a sub-folder a class), images, masks for evaluation only, masks of what co-occurs

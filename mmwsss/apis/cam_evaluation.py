@@ -17,6 +17,7 @@ from mmwsss.pseudo import CamSource, batches_of
 from mmwsss.pseudo.work_group import cores_that_read
 from mmwsss.refine import build_fusion, build_refiners
 from mmwsss.registry import DATASETS, TASK_UTILS
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.progress import Progress
 
 LABEL_SOURCES = {'label': 'image labels', 'predicted': 'predicted labels', 'all': 'all classes'}
@@ -69,17 +70,17 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
     names, classes = getattr(model, 'class_names', None), tuple(dataset.metainfo['classes'])
     if names is not None and names != classes:
-        raise ValueError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
+        raise InputError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
     figures = CamFigures(classes, bool(dataset.metainfo.get('context_by_class', False)))
     fusion = build_fusion(cfg.pseudo.to_dict().get('fusion'), classes)
     steps = build_refiners(refiners, classes)
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):
             if item.reason is not None:
-                raise ValueError(item.reason)
+                raise InputError(item.reason)
             truth = truth_of(item.info, item.img.shape[:2])
             if truth is None:
-                raise ValueError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
+                raise InputError(f'Expected masks to evaluate on, but {item.info["img_path"]} has none.')
             context = _mask(item.info, 'context_map', 'context_path')
             results = fusion(item.for_fusion())
             for step in steps:
@@ -116,7 +117,7 @@ def evaluate_protocol(cfg: Config, model: nn.Module, name: str, threshold: float
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     dataset = DATASETS.build(settings)
     if len(dataset) != protocol.images:
-        raise ValueError(f'Expected {protocol.images} images for the protocol {name}, but got {len(dataset)}.')
+        raise InputError(f'Expected {protocol.images} images for the protocol {name}, but got {len(dataset)}.')
     collected = evaluate_cams(cfg, model, dataset, [{'type': 'mmwsss.CRFRefine', 'preset': 'voc'}] if crf else [])
     chosen = collected.best_threshold('miou') if protocol.oracle else threshold
     return {

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
 from mmwsss.weights.class_names import channels_of, names_in
 from mmwsss.weights.embedded_config import model_config
@@ -59,7 +60,7 @@ def init_classifier(
     with trusting(trust):
         model = MODELS.build(settings)
     if not hasattr(model, 'cam_classifier'):
-        raise ValueError(
+        raise InputError(
             f'Expected a MapClassifier or CrossArchDistiller for {checkpoint}, but got {type(model).__name__}.'
         )
     load_weights(model, content, 'the model', checkpoint)

@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmwsss.apis.training import train
 from mmwsss.engine.hooks.lr_range import LrRangeHook, smooth
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 
@@ -30,7 +31,7 @@ def suggest(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
         ValueError: If there are fewer than six steps, or the loss never falls.
     """
     if len(losses) < 6:
-        raise ValueError(f'Expected at least 6 steps before the loss diverged, but got {len(losses)}.')
+        raise InputError(f'Expected at least 6 steps before the loss diverged, but got {len(losses)}.')
     skipped = len(losses) // 10
     smoothed, learning_rates = smooth(losses)[skipped:], learning_rates[skipped:]
     slopes = [
@@ -39,7 +40,7 @@ def suggest(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
     ]
     steepest = min(range(len(slopes)), key=slopes.__getitem__)
     if slopes[steepest] >= 0:
-        raise ValueError('Expected a loss that falls somewhere, but it never does: try a lower range.')
+        raise InputError('Expected a loss that falls somewhere, but it never does: try a lower range.')
     return learning_rates[steepest + 1]
 
 
@@ -64,7 +65,7 @@ def lr_range_test(
         ValueError: If the range is none, or the loss never falls.
     """
     if not 0 < lowest < highest or steps < 6:
-        raise ValueError(f'Expected 0 < lowest < highest and steps >= 6, but got {lowest}, {highest} and {steps}.')
+        raise InputError(f'Expected 0 < lowest < highest and steps >= 6, but got {lowest}, {highest} and {steps}.')
     out_dir = Path(out_dir)
     learning_rates = rates(lowest, highest, steps)
     cfg.train_cfg = ConfigDict(type='IterBasedTrainLoop', max_iters=steps, val_interval=steps + 1)

@@ -17,6 +17,7 @@ from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
 from mmwsss.utils.dependencies import HOSTS, installed_version
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, file_sha256
 from mmwsss.version import __version__
 
@@ -57,12 +58,12 @@ def make_pseudo(
         ValueError: If the config has no ``pseudo``, the checkpoint does not fit, or the folder is another run's.
     """
     if cfg.get('pseudo') is None:
-        raise ValueError(f'Expected a pseudo config (with the key pseudo), but got {cfg.filename}.')
+        raise InputError(f'Expected a pseudo config (with the key pseudo), but got {cfg.filename}.')
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     group = find_work_group(launcher)
     settings = cfg.pseudo
     if 'unrefined' not in settings:
-        raise ValueError(
+        raise InputError(
             f'Expected pseudo.unrefined (the threshold step of the unrefined maps, called pseudo.seed before) in '
             f'{cfg.filename}, but got only {sorted(settings)}.'
         )

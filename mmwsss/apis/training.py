@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmwsss.engine.hooks import ProgressHook
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.checkpoints import check_checkpoint, weights_only
 from mmwsss.weights.pretrained import resolve_pretrained
 
@@ -36,9 +37,9 @@ def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', am
     if amp:
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-            raise ValueError(f'Expected the optimiser wrapper OptimWrapper for --amp, but the config has {kind}.')
+            raise InputError(f'Expected the optimiser wrapper OptimWrapper for --amp, but the config has {kind}.')
         if not torch.cuda.is_available():
-            raise ValueError("Expected a GPU for --amp, but there is none: MMEngine's mixed precision needs one.")
+            raise InputError("Expected a GPU for --amp, but there is none: MMEngine's mixed precision needs one.")
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if launcher == 'pytorch' and not torch.cuda.is_available():
@@ -148,9 +149,9 @@ def test(
         ValueError: If the config has no test loop.
     """
     if '://' not in str(checkpoint) and not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'Expected a checkpoint in {checkpoint}, but there is no such file.')
+        raise MissingFileError(f'Expected a checkpoint in {checkpoint}, but there is no such file.')
     if cfg.get('test_dataloader') is None:
-        raise ValueError(f'Expected a test_dataloader in {cfg.filename}, but it has none.')
+        raise InputError(f'Expected a test_dataloader in {cfg.filename}, but it has none.')
     with weights_only(trust):
         if Path(checkpoint).is_file():
             check_checkpoint(checkpoint)

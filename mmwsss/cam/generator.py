@@ -15,6 +15,7 @@ from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max
 from mmwsss.cam.methods import HEADS, LAYERED, METHODS
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.registry import TASK_UTILS
+from mmwsss.utils.errors import InputError
 
 
 @dataclass
@@ -85,13 +86,13 @@ class CAMGenerator:
         size_divisor: int = 16,
     ) -> None:
         if method not in METHODS:
-            raise ValueError(f'Expected a method of {list(METHODS)}, but got {method!r}.')
+            raise InputError(f'Expected a method of {list(METHODS)}, but got {method!r}.')
         if classes not in ('label', 'predicted', 'all'):
-            raise ValueError(f"Expected classes 'label', 'predicted' or 'all', but got {classes!r}.")
+            raise InputError(f"Expected classes 'label', 'predicted' or 'all', but got {classes!r}.")
         if not scales or min(scales) <= 0:
-            raise ValueError(f'Expected positive scales, but got {tuple(scales)}.')
+            raise InputError(f'Expected positive scales, but got {tuple(scales)}.')
         if not target_layers:
-            raise ValueError('Expected at least one target layer, but got none.')
+            raise InputError('Expected at least one target layer, but got none.')
         self.method, self.target_layers = method, tuple(target_layers)
         self.scales, self.flip = tuple(scales), flip
         self.per_scale_min_max, self.classes = per_scale_min_max, classes
@@ -160,11 +161,11 @@ class CAMGenerator:
             raise ValueError('Expected a model in eval mode, but it is in training mode.')
         head = HEADS.get(self.method)
         if head is not None and not isinstance(classifier.head, head):
-            raise ValueError(
+            raise InputError(
                 f'Expected a {head.__name__} for the method {self.method!r}, but got {type(classifier.head).__name__}.'
             )
         if any(parameter.is_inference() for parameter in classifier.parameters()):
-            raise ValueError(
+            raise InputError(
                 'Expected a model that was built outside torch.inference_mode(), but its parameters cannot be '
                 'differentiated through: build it outside; the maps may then be computed inside.'
             )

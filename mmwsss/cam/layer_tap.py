@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmwsss.models.backbones import TimmFeatures
 from mmwsss.models.backbones.attention import transformer_blocks
+from mmwsss.utils.errors import InputError
 
 
 def target_layers(model: Any, layers: Sequence[int | str]) -> list[nn.Module]:
@@ -39,15 +40,15 @@ def target_layers(model: Any, layers: Sequence[int | str]) -> list[nn.Module]:
             try:
                 found.append(model.get_submodule(layer))
             except AttributeError as error:
-                raise ValueError(
+                raise InputError(
                     f'Expected the name of a submodule as target layer, but got {layer!r}: {error}.'
                 ) from error
         elif not blocks:
-            raise ValueError(
+            raise InputError(
                 f'Expected a submodule name as target layer for {type(backbone).__name__}, but got the number {layer}.'
             )
         elif not -len(blocks) <= layer < 0:
-            raise ValueError(f'Expected a target layer in [-{len(blocks)}, -1], but got {layer}.')
+            raise InputError(f'Expected a target layer in [-{len(blocks)}, -1], but got {layer}.')
         else:
             found.append(blocks[layer])
     return found
@@ -114,7 +115,7 @@ class LayerTap:
         if value.ndim == 4:
             return value
         if self._grid is None:
-            raise ValueError('Expected a patch layer that tells the grid of the tokens, but the network has none.')
+            raise InputError('Expected a patch layer that tells the grid of the tokens, but the network has none.')
         height, width = self._grid
         tokens = value[:, value.shape[1] - height * width :]  # class tokens stand first
         return tokens.transpose(1, 2).reshape(value.shape[0], value.shape[2], height, width)
@@ -123,7 +124,7 @@ class LayerTap:
         """Activations as (B, C, h, w), in the order of the layers; of a ViT the patch tokens alone."""
         missing = [index for index in range(len(self._layers)) if index not in self._activations]
         if missing:
-            raise ValueError(f'Expected an output of every target layer, but the network never ran {missing}.')
+            raise InputError(f'Expected an output of every target layer, but the network never ran {missing}.')
         return [self._to_map(self._activations[index]).detach() for index in range(len(self._layers))]
 
     def gradients(self, score: Tensor) -> list[Tensor]:

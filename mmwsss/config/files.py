@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmwsss.config.moved import MOVED
+from mmwsss.utils.errors import MissingFileError
 
 SCOPE = 'mmwsss'
 """Configs of ours are bases as ``mmwsss::name.py``."""
@@ -34,8 +35,8 @@ def find_config(path: str | Path) -> Path:
             return place.resolve()
     instead = MOVED.get(_name(path))
     if instead is not None:
-        raise FileNotFoundError(f'configs/{_name(path)} is gone: use {instead}.')
-    raise FileNotFoundError(f'Expected a config {path}, but found none in {", ".join(str(p) for p in places)}.')
+        raise MissingFileError(f'configs/{_name(path)} is gone: use {instead}.')
+    raise MissingFileError(f'Expected a config {path}, but found none in {", ".join(str(p) for p in places)}.')
 
 
 def find_named(name: str | Path, folder: str) -> Path:
@@ -52,7 +53,7 @@ def find_named(name: str | Path, folder: str) -> Path:
         if 'is gone' in str(error):
             raise
         known = sorted(path.stem for root in config_folders()[:1] for path in (root / folder).glob('*.py'))
-        raise FileNotFoundError(f'Expected a file or one of {known} in configs/{folder}, but got {name}.') from error
+        raise MissingFileError(f'Expected a file or one of {known} in configs/{folder}, but got {name}.') from error
 
 
 def is_shipped(path: Path) -> bool:
@@ -79,7 +80,7 @@ def base_path(name: str, config: Path) -> tuple[Path, str | None]:
     if not path.is_file():
         instead = MOVED.get(_name(path))
         reason = f'but it is gone: use {instead}' if instead else 'but there is no such file'
-        raise FileNotFoundError(f'Expected the base {path} of {config}, {reason}.')
+        raise MissingFileError(f'Expected the base {path} of {config}, {reason}.')
     return path, None
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
-
-
 _SCOPE = 'mmwsss'
 
 

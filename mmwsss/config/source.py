@@ -12,13 +12,15 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.utils.errors import InputError
+
 BASE = '_base_'
 DECLARATIONS = ('kind', 'control')
 """Plain values that say what a config is; no variables."""
 _VALUE = '__value__'
 
 
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A config, or an option of one, is not what it has to be."""
 
 

@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmwsss.config.files import base_path
 from mmwsss.config.source import DECLARATIONS, ConfigError, Source, plain_value, read_source
+from mmwsss.utils.errors import UnknownNameError
 
 
 class ConfigTree:
@@ -105,7 +106,9 @@ class ConfigTree:
             content = base._evaluate(below)
             twice = merged.keys() & content.keys()
             if twice:
-                raise KeyError(f'Expected bases of {self.path} with different keys, but two have {sorted(twice)}.')
+                raise UnknownNameError(
+                    f'Expected bases of {self.path} with different keys, but two have {sorted(twice)}.'
+                )
             merged.update(
                 Config._dict_to_config_dict(ConfigDict(content), base.scope) if base.scope else ConfigDict(content)
             )

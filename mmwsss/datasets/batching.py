@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmwsss.utils.errors import InputError
+
 
 @dataclass(frozen=True)
 class BatchPlan:
@@ -34,7 +36,7 @@ def plan_batches(images: int, batch_size: int, drop_last: bool = True, processes
     """
     for name, value in (('images', images), ('batch_size', batch_size), ('processes', processes)):
         if value < 1:
-            raise ValueError(f'Expected {name} >= 1, but got {value}.')
+            raise InputError(f'Expected {name} >= 1, but got {value}.')
     share = -(-images // processes)  # samplers round up
     notes = []
     size = min(batch_size, share)

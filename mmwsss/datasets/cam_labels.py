@@ -7,6 +7,7 @@ from typing import Any
 
 from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import MissingFileError
 
 
 @DATASETS.register_module()
@@ -32,7 +33,7 @@ class CamLabelDataset(PseudoMaskDataset):
             inside = Path(item.pop('seg_map_path')).relative_to(self.pseudo_root / 'masks')
             item['cam_path'] = str((self.pseudo_root / 'cams' / inside).with_suffix('.npz'))
             if not Path(item['cam_path']).is_file():
-                raise FileNotFoundError(
+                raise MissingFileError(
                     f'Expected the map {item["cam_path"]}, but there is none: run make_pseudo with save_cam=True.'
                 )
         return data_list

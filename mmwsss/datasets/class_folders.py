@@ -11,6 +11,7 @@ from dataclasses import replace
 from mmwsss.datasets.folder_scan import CLOSED, LINKED, OWN, UNREAD, FolderScan
 from mmwsss.datasets.label_table import LabelRow, LabelTable, spelling_notes
 from mmwsss.datasets.spelling import look_like_splits, main_spellings, spelling
+from mmwsss.utils.errors import InputError, MissingFileError
 
 _WORTH_SAYING = (UNREAD, LINKED, CLOSED, OWN)
 
@@ -28,7 +29,7 @@ def read_class_folders(folder: str, classes: Sequence[str] = (), follow_links: b
         ValueError: If an image is in no class folder, or the folders are parts of a data set and not classes.
     """
     if not osp.isdir(folder):
-        raise FileNotFoundError(f'Expected a folder with one sub-folder a class, but there is no {folder}.')
+        raise MissingFileError(f'Expected a folder with one sub-folder a class, but there is no {folder}.')
     scan = FolderScan(folder, follow_links)
     rows, stray = [], []
     for name in scan:
@@ -38,7 +39,7 @@ def read_class_folders(folder: str, classes: Sequence[str] = (), follow_links: b
             continue
         rows.append(LabelRow(name, (top,), osp.join(folder, name)))
     if stray:
-        raise ValueError(
+        raise InputError(
             f'Expected every image in a sub-folder named for its class, but got {osp.join(folder, stray[0])}'
             + (f' and {len(stray) - 1} more.' if len(stray) > 1 else '.')
         )
@@ -59,7 +60,7 @@ def _refuse_splits(folder: str, counts: Counter, scan: FolderScan, classes: Sequ
     names = sorted(counts)
     if classes or not look_like_splits(names) or (len(names) == 1 and scan.direct[names[0]]):
         return
-    raise ValueError(
+    raise InputError(
         f'Expected one sub-folder a class in {folder}, but {", ".join(names)} look like parts of a data set: give the '
         f'folder of one part ({osp.join(folder, names[0])}) to train on, and the others as val_img and test_img.'
     )

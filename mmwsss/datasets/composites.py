@@ -10,6 +10,7 @@ import numpy as np
 
 from mmwsss.datasets import lookalikes, plume_kinds, plumes
 from mmwsss.datasets.grain import Grain, add_grain, measure_grain, recompress
+from mmwsss.utils.errors import InputError
 
 _MAX_SHARE = 0.75  # of the frame: smoke that fills the view has no outline to learn
 _TRIES = 8
@@ -33,7 +34,7 @@ class Composite:
 def _check_names(what: str, given: Mapping[str, float], known: Collection[str]) -> None:
     unknown = sorted(set(given) - set(known))
     if unknown or not given or min(given.values()) < 0 or not sum(given.values()):
-        raise ValueError(f'Expected {what} as chances of {sorted(known)}, but got {dict(given)}.')
+        raise InputError(f'Expected {what} as chances of {sorted(known)}, but got {dict(given)}.')
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Composer:
     def __post_init__(self) -> None:
         for name in ('second', 'cut', 'min_share', 'grounded', 'behind', 'lookalike'):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
         _check_names('kinds', self.kinds, plume_kinds.KINDS)
         _check_names('lookalikes', self.lookalikes, lookalikes.LOOKALIKES)
         if self.quality is not None and not 1 <= self.quality[0] <= self.quality[1] <= 100:
-            raise ValueError(f'Expected quality as (low, high) in [1, 100], but got {self.quality}.')
+            raise InputError(f'Expected quality as (low, high) in [1, 100], but got {self.quality}.')
 
     def compose(self, rng: np.random.Generator, img: np.ndarray, smoke: bool) -> Composite:
         """Lay a look-alike and smoke over a frame, each as the chances say.

@@ -12,6 +12,7 @@ from dataclasses import replace
 from mmwsss.datasets.label_table import LabelRow, LabelTable, spelling_notes
 from mmwsss.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
 from mmwsss.datasets.spelling import main_spellings, spelling
+from mmwsss.utils.errors import InputError
 
 _NO_CLASS_WORDS = frozenset(
     ['label', 'labels', 'class', 'classes', 'target', 'gt', 'label', 'category', 'y', 'tag', 'tags', 'value']
@@ -41,7 +42,7 @@ def _read_csv(path: str, folder: str) -> LabelTable:
         reader = csv.reader(handle, delimiter=delimiter, strict=False)
         head = next(reader, [])
         if len(head) < 2:
-            raise ValueError(f'Expected a header "path,label" in {path}, but got {",".join(head)!r}.')
+            raise InputError(f'Expected a header "path,label" in {path}, but got {",".join(head)!r}.')
         rows, notes, word = [], [], head[1].strip()
         if _is_picture(head[0], folder):
             rows.append(_csv_row(head, f'{path}, line {reader.line_num}', folder))
@@ -61,7 +62,7 @@ def _is_picture(cell: str, folder: str) -> bool:
 
 def _csv_row(cells: Sequence[str], where: str, folder: str) -> LabelRow:
     if len(cells) != 2 or not cells[0].strip():
-        raise ValueError(f'Expected "path,label[;label]" in {where}, but got {",".join(cells)!r}.')
+        raise InputError(f'Expected "path,label[;label]" in {where}, but got {",".join(cells)!r}.')
     labels = tuple(name.strip() for name in cells[1].split(';') if name.strip())
     return LabelRow(_own_separators(cells[0], folder), labels, where)
 
@@ -92,7 +93,7 @@ def _one_class_of_numbers(table: LabelTable, classes: Sequence[str], negatives: 
     if not names or not set(names) <= {'0', '1'} or own & {'0', '1'} or any(len(row.labels) > 1 for row in table.rows):
         return table
     if len(classes) > 1:
-        raise ValueError(
+        raise InputError(
             f'Expected names of {list(classes)} in {table.source}, but its labels are 0 and 1, which say of one class '
             'whether it is there.'
         )

@@ -22,6 +22,7 @@ from mmwsss.datasets.outside import Outside
 from mmwsss.datasets.pictures import check_picture
 from mmwsss.datasets.spelling import names_of, spelling
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
 
 _BAD_FILES_NAMED = 5
 
@@ -112,7 +113,7 @@ class ImageLabelDataset(BaseDataset):
         classes = self._choose_classes(table)
         if not table.rows:
             left_out = ' '.join(f'{line}.' for line in (table.scan.notes() if table.scan else []))
-            raise ValueError(f'Expected at least one image in {table.source}, but got none. {left_out}'.rstrip())
+            raise InputError(f'Expected at least one image in {table.source}, but got none. {left_out}'.rstrip())
         negatives = {spelling(name) for name in self.negative_classes}
         rows, joined = join_rows(table.rows, negatives)
         self.notes = [*table.notes, *joined]
@@ -149,10 +150,10 @@ class ImageLabelDataset(BaseDataset):
         given = names_of(self._metainfo.get('classes'), 'classes')
         both = [name for name in given if spelling(name) in negatives]
         if both:
-            raise ValueError(f'Expected no name in both classes and negative_classes, but got {both[0]!r} in both.')
+            raise InputError(f'Expected no name in both classes and negative_classes, but got {both[0]!r} in both.')
         classes = given or tuple(name for name in table.names if spelling(name) not in negatives)
         if not classes:
-            raise ValueError(
+            raise InputError(
                 f'Expected at least one class in {table.source}, but got none beside {self.negative_classes}.'
             )
         return classes
@@ -168,7 +169,7 @@ class ImageLabelDataset(BaseDataset):
         wanted = [name for name in row.labels if spelling(name) not in negatives]
         for name in wanted:
             if spelling(name) not in index:
-                raise ValueError(
+                raise InputError(
                     f'Expected a class of {list(self._metainfo["classes"])} or a negative of '
                     f'{list(self.negative_classes)} in {row.where}, but got {name!r}.'
                 )
@@ -199,7 +200,7 @@ class ImageLabelDataset(BaseDataset):
 
     def _check_training_set(self, data_list: list[dict], source: str) -> None:
         if not any(item['gt_label'].size for item in data_list):
-            raise ValueError(
+            raise InputError(
                 f'Expected at least one image with a class in {source}, but all {len(data_list)} are bare.'
             )
         bad = [item['refused'] for item in data_list if 'refused' in item]
@@ -209,7 +210,7 @@ class ImageLabelDataset(BaseDataset):
             ]
         if bad:
             named = '\n  '.join(bad[:_BAD_FILES_NAMED])
-            raise ValueError(f'{len(bad)} of {len(data_list)} images of {source} cannot be read, first:\n  {named}')
+            raise InputError(f'{len(bad)} of {len(data_list)} images of {source} cannot be read, first:\n  {named}')
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Class indices of one image; empty for a negative."""

@@ -20,6 +20,7 @@ from mmwsss.datasets.outside import Outside
 from mmwsss.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
 from mmwsss.datasets.spelling import names_of
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError, MissingFileError
 
 
 @DATASETS.register_module()
@@ -54,7 +55,7 @@ class ImageListDataset(Dataset):
     ) -> None:
         classes = names_of(classes, 'classes')
         if not classes:
-            raise ValueError('Expected the names of the classes for images without labels, but got none.')
+            raise InputError('Expected the names of the classes for images without labels, but got none.')
         self.source = str(source)
         self.scan: FolderScan | None = None
         self._names: bytearray | None = None
@@ -69,11 +70,11 @@ class ImageListDataset(Dataset):
             self.root = osp.abspath(data_root or osp.dirname(self.source) or '.')
             self._places = array('q', self._lines())
         else:
-            raise FileNotFoundError(f'Expected a folder of images or a text file that lists some in {source}.')
+            raise MissingFileError(f'Expected a folder of images or a text file that lists some in {source}.')
         self.notes = self.scan.notes() if self.scan is not None else []
         if not self._places:
             left_out = ' '.join(f'{note}.' for note in self.notes)
-            raise ValueError(f'Expected at least one image in {source}, but got none. {left_out}'.rstrip())
+            raise InputError(f'Expected at least one image in {source}, but got none. {left_out}'.rstrip())
         self.classes = classes
         self._outside = Outside(self.root, follow_links)
         self.metainfo: dict[str, Any] = {
@@ -95,7 +96,7 @@ class ImageListDataset(Dataset):
         with open(self.source, 'rb') as handle:
             start = handle.read(4096)
             if b'\0' in start or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise ValueError(f'Expected a text file in UTF-8 with one path a line, but {self.source} is none.')
+                raise InputError(f'Expected a text file in UTF-8 with one path a line, but {self.source} is none.')
             place = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
             handle.seek(place)
             for line in handle:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmwsss.datasets.label_table import LabelRow, LabelTable
 from mmwsss.datasets.spelling import names_of, spelling
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json
 
 
@@ -20,13 +21,13 @@ def read_json_labels(path: str) -> LabelTable:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get('data_list'), list):
         got = type(content).__name__ if not isinstance(content, dict) else f'an object with {list(content)[:5]}'
-        raise ValueError(
+        raise InputError(
             f'Expected metainfo.classes and a data_list of img_path and gt_label in {path}, but it is {got}.'
         )
     metainfo = content.get('metainfo')
     given = metainfo.get('classes') if isinstance(metainfo, dict) else None
     if not isinstance(given, (str, list)):
-        raise ValueError(
+        raise InputError(
             f'Expected metainfo.classes and a data_list of img_path and gt_label in {path}, '
             f'but got {given!r} as classes.'
         )
@@ -35,9 +36,9 @@ def read_json_labels(path: str) -> LabelTable:
     for number, entry in enumerate(content['data_list']):
         where = f'{path}, data_list[{number}]'
         if not isinstance(entry, dict) or 'img_path' not in entry or 'gt_label' not in entry:
-            raise ValueError(f'Expected img_path and gt_label in {where}, but got {json.dumps(entry)[:120]}.')
+            raise InputError(f'Expected img_path and gt_label in {where}, but got {json.dumps(entry)[:120]}.')
         if not isinstance(entry['img_path'], str) or not entry['img_path'].strip():
-            raise ValueError(f'Expected a text as img_path in {where}, but got {entry["img_path"]!r}.')
+            raise InputError(f'Expected a text as img_path in {where}, but got {entry["img_path"]!r}.')
         places.append((entry['img_path'], f'{where} ({entry["img_path"]})'))
         labels.append(entry['gt_label'])
     notes = []
@@ -73,9 +74,9 @@ def _named(label: Any, names: Sequence[str], where: str) -> tuple[str, ...]:
         if isinstance(value, str) and spelling(value) in known:
             found.append(known[spelling(value)])
         elif isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(names):
-            raise ValueError(f'Expected a gt_label in [0, {len(names) - 1}] in {where}, but got {value!r}.')
+            raise InputError(f'Expected a gt_label in [0, {len(names) - 1}] in {where}, but got {value!r}.')
         else:
             found.append(names[value])
     if len(set(found)) < len(found):
-        raise ValueError(f'Expected every class once as gt_label in {where}, but got {label!r}.')
+        raise InputError(f'Expected every class once as gt_label in {where}, but got {label!r}.')
     return tuple(found)

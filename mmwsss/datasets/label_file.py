@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from mmwsss.datasets.csv_labels import read_csv_labels
 from mmwsss.datasets.json_labels import read_json_labels
 from mmwsss.datasets.label_table import LabelTable
+from mmwsss.utils.errors import InputError, MissingFileError
 
 
 def read_label_file(path: str, folder: str, classes: Sequence[str] = (), negatives: Sequence[str] = ()) -> LabelTable:
@@ -34,7 +35,7 @@ def read_label_file(path: str, folder: str, classes: Sequence[str] = (), negativ
         ValueError: If it is no label file, or a row is wrong; names file and line.
     """
     if not osp.isfile(path):
-        raise FileNotFoundError(f'Expected a label file (.json or .csv), but there is no {path}.')
+        raise MissingFileError(f'Expected a label file (.json or .csv), but there is no {path}.')
     suffix = osp.splitext(path)[1].lower()
     if suffix == '.json':
         return read_json_labels(path)
@@ -42,5 +43,5 @@ def read_label_file(path: str, folder: str, classes: Sequence[str] = (), negativ
         try:
             return read_csv_labels(path, folder, classes, negatives)
         except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
-    raise ValueError(f'Expected a label file that ends in .json or .csv, but got {path}.')
+            raise InputError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
+    raise InputError(f'Expected a label file that ends in .json or .csv, but got {path}.')

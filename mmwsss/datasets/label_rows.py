@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mmwsss.datasets.label_table import LabelRow
 from mmwsss.datasets.spelling import spelling
+from mmwsss.utils.errors import InputError
 
 
 def join_rows(rows: Iterable[LabelRow], negatives: Container[str]) -> tuple[list[LabelRow], list[str]]:
@@ -33,7 +34,7 @@ def join_rows(rows: Iterable[LabelRow], negatives: Container[str]) -> tuple[list
             found[key] = row
             continue
         if _is_negative(before, negatives) != _is_negative(row, negatives):
-            raise ValueError(
+            raise InputError(
                 f'Expected rows of one picture that agree, but {before.where} says {_say(before)} of {row.path} and '
                 f'{row.where} says {_say(row)}.'
             )
@@ -52,7 +53,7 @@ def _is_negative(row: LabelRow, negatives: Container[str]) -> bool:
 def _refuse_both(row: LabelRow, negatives: Container[str]) -> None:
     none = [name for name in row.labels if spelling(name) in negatives]
     if none and len(none) < len(row.labels):
-        raise ValueError(f'Expected classes or {none[0]!r} in {row.where}, but got both: {_say(row)}.')
+        raise InputError(f'Expected classes or {none[0]!r} in {row.where}, but got both: {_say(row)}.')
 
 
 def _say(row: LabelRow) -> str:

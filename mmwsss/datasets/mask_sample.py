@@ -11,6 +11,7 @@ import numpy as np
 from mmwsss.datasets.masks import advice, found, raw_mask, read_mask
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.picture_files import BadPictureError
+from mmwsss.utils.errors import InputError
 
 _SAMPLE = 16
 
@@ -48,7 +49,7 @@ def check_mask_sample(items: Sequence[Mapping[str, Any]], num_classes: int, wher
         shows_class |= bool(((mask > 0) & (mask != IGNORE_LABEL)).any())
     if looked_at and not shows_class and raw_values != {0}:
         values = np.array(sorted(raw_values))
-        raise ValueError(
+        raise InputError(
             f'Expected masks with values in [0, {num_classes}] or {IGNORE_LABEL} (ignored) in {where}, but the first '
             f'{looked_at} of images with a class have {found(values)} and so show no class. Say how they are to be '
             f'read, for example {advice(values, num_classes)}.'

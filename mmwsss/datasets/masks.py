@@ -19,6 +19,7 @@ import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.picture_files import BadPictureError, open_picture, reason_of
+from mmwsss.utils.errors import InputError
 
 OTHER = 'other'
 _NAMED = 8
@@ -37,20 +38,20 @@ def parse_mask_values(given: Mapping[Any, Any] | Sequence[int] | None, num_class
     if given is None:
         return None
     if isinstance(given, (str, bytes)) or not isinstance(given, (Mapping, Sequence)):
-        raise ValueError(
+        raise InputError(
             f'Expected mask_values as a mapping such as {{255: 1}} or a list of values, but got {given!r}.'
         )
     pairs = dict(given) if isinstance(given, Mapping) else {value: index for index, value in enumerate(given)}
     other = pairs.pop(OTHER, 'error')
     if other not in ('error', 'ignore'):
-        raise ValueError(f"Expected 'error' or 'ignore' for {OTHER!r} in mask_values, but got {other!r}.")
+        raise InputError(f"Expected 'error' or 'ignore' for {OTHER!r} in mask_values, but got {other!r}.")
     try:
         values: dict[Any, Any] = {int(key): int(value) for key, value in pairs.items()}
     except (TypeError, ValueError) as error:
-        raise ValueError(f'Expected integers in mask_values, but got {given!r}.') from error
+        raise InputError(f'Expected integers in mask_values, but got {given!r}.') from error
     for value in values.values():
         if not 0 <= value <= num_classes and value != IGNORE_LABEL:
-            raise ValueError(
+            raise InputError(
                 f'Expected mask_values to mean 0 to {num_classes} or {IGNORE_LABEL} (ignored), but got {value}.'
             )
     return {0: 0, **values, OTHER: other}

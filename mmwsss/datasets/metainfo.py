@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmwsss.utils.errors import InputError
+
 IGNORE_LABEL = 255
 """Pixel value that no loss and no figure counts."""
 
@@ -30,7 +32,7 @@ def palette(num_classes: int) -> list[list[int]]:
         ``num_classes + 1`` colours of three integers in [0, 255].
     """
     if not 0 < num_classes < IGNORE_LABEL:
-        raise ValueError(f'Expected num_classes in [1, {IGNORE_LABEL - 1}], but got {num_classes}.')
+        raise InputError(f'Expected num_classes in [1, {IGNORE_LABEL - 1}], but got {num_classes}.')
     colours = []
     for value in range(num_classes + 1):
         red = green = blue = 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmwsss.datasets.pictures import read_mask, read_picture
 from mmwsss.structures import Manifest
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import read_json
 
 
@@ -32,10 +33,10 @@ class CutRules:
 
     def __post_init__(self) -> None:
         if not 0 <= self.area[0] < self.area[1] <= 1:
-            raise ValueError(f'Expected area as 0 <= low < high <= 1, but got {self.area}.')
+            raise InputError(f'Expected area as 0 <= low < high <= 1, but got {self.area}.')
         for name in ('solidity', 'main_part'):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
 
     def accept(self, mask: np.ndarray, value: int) -> tuple[int, int, int, int] | None:
         """Box (top, bottom, left, right) of the largest piece of a class in a mask (H, W), or None if it is unsure."""
@@ -99,11 +100,11 @@ def cut_objects(
     """
     root, rules = Path(pseudo_root), rules or CutRules()
     if not (root / 'run.json').is_file():
-        raise FileNotFoundError(f'Expected pseudo masks in {pseudo_root}, but there is no {root / "run.json"}.')
+        raise MissingFileError(f'Expected pseudo masks in {pseudo_root}, but there is no {root / "run.json"}.')
     names = list(read_json(root / 'run.json')['classes'])
     wanted = set(names if classes is None else classes)
     if wanted - set(names):
-        raise ValueError(f'Expected classes of {names} from {pseudo_root}, but got {sorted(wanted - set(names))}.')
+        raise InputError(f'Expected classes of {names} from {pseudo_root}, but got {sorted(wanted - set(names))}.')
     objects = []
     for record in Manifest(root / 'manifest.jsonl').read().values():
         if record.status != 'ok' or not record.mask_path or (rules.single_class and len(record.labels) != 1):
@@ -118,5 +119,5 @@ def cut_objects(
             if box is not None:
                 objects.append(CutObject(record.img_path, str(mask_path), index, box))
     if not objects:
-        raise ValueError(f'Expected at least one sure object in {pseudo_root}, but no mask passes {rules}.')
+        raise InputError(f'Expected at least one sure object in {pseudo_root}, but no mask passes {rules}.')
     return objects

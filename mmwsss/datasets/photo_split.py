@@ -10,6 +10,7 @@ from typing import Any
 
 from mmwsss.datasets.image_label import ImageLabelDataset
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError, MissingFileError
 
 
 def split_of(group: str, shares: Mapping[str, float], seed: int = 0) -> str:
@@ -59,7 +60,7 @@ class PhotoSplitDataset(ImageLabelDataset):
         **kwargs: Any,
     ) -> None:
         if part not in shares or abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
-            raise ValueError(f'Expected part to be a key of shares that sum to 1, but got {part!r} and {dict(shares)}.')
+            raise InputError(f'Expected part to be a key of shares that sum to 1, but got {part!r} and {dict(shares)}.')
         self.part, self.shares, self.split_seed = part, dict(shares), split_seed
         self.group_file, self.group_columns, self.with_masks = group_file, tuple(group_columns), with_masks
         super().__init__(**kwargs)
@@ -75,7 +76,7 @@ class PhotoSplitDataset(ImageLabelDataset):
         groups = self._read_groups()
         chosen = [item for item in data_list if self._part_of(item['img_path'], groups) == self.part]
         if not chosen:
-            raise ValueError(f'Expected images in the part {self.part!r} of {self.shares}, but got none.')
+            raise InputError(f'Expected images in the part {self.part!r} of {self.shares}, but got none.')
         return chosen
 
     def _part_of(self, path: str, groups: Mapping[str, str] | None) -> str:
@@ -86,26 +87,26 @@ class PhotoSplitDataset(ImageLabelDataset):
         for name in (inside, osp.splitext(inside)[0], stem, osp.basename(path)):
             if name in groups:
                 return split_of(groups[name], self.shares, self.split_seed)
-        raise ValueError(f'Expected the photo of {path} in {self.group_file}, but it is not there.')
+        raise InputError(f'Expected the photo of {path} in {self.group_file}, but it is not there.')
 
     def _read_groups(self) -> dict[str, str] | None:
         if self.group_file is None:
             return None
         path = osp.join(self.data_root, self.group_file)
         if not osp.isfile(path):
-            raise FileNotFoundError(f'Expected a CSV of crops and their photos, but there is no {path}.')
+            raise MissingFileError(f'Expected a CSV of crops and their photos, but there is no {path}.')
         with open(path, encoding='utf-8-sig', newline='') as handle:
             rows = csv.DictReader(handle)
             missing = [name for name in self.group_columns if name not in (rows.fieldnames or [])]
             if missing:
-                raise ValueError(f'Expected the columns {self.group_columns} in {path}, but {missing} are not there.')
+                raise InputError(f'Expected the columns {self.group_columns} in {path}, but {missing} are not there.')
             crop, photo = self.group_columns
             groups: dict[str, str] = {}
             for row in rows:
                 if not row[crop] or not row[photo]:
-                    raise ValueError(f'Expected a {crop} and a {photo} in {path}, line {rows.line_num}, but got {row}.')
+                    raise InputError(f'Expected a {crop} and a {photo} in {path}, line {rows.line_num}, but got {row}.')
                 if groups.setdefault(row[crop], row[photo]) != row[photo]:
-                    raise ValueError(
+                    raise InputError(
                         f'Expected one {photo} of {row[crop]} in {path}, but got {groups[row[crop]]!r} and '
                         f'{row[photo]!r} (line {rows.line_num}).'
                     )

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
+from mmwsss.utils.errors import InputError
+
 _ALWAYS_READ = (
     '.apng .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .jpx .mpo .pbm .pcx .pfm .pgm .png .pnm .ppm .qoi .ras .sgi '
     '.tga .tif .tiff .webp'
@@ -50,7 +52,7 @@ UNREAD_SUFFIXES = frozenset(_OTHER_PICTURES.split()) - SUFFIXES
 """Suffixes of pictures that are not read here; a scan counts and names such files."""
 
 
-class BadPictureError(ValueError):
+class BadPictureError(InputError):
     """A file that cannot be read as a picture; the message names it and says why."""
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mmwsss.utils.errors import InputError
+
 Range = tuple[float, float]
 """Lowest and highest value of a uniform draw."""
 
@@ -68,9 +70,9 @@ class PlumeRanges:
             if name in ('cast', 'contrast', 'tones'):
                 continue
             if len(value) != 2 or value[0] > value[1]:
-                raise ValueError(f'Expected {name} as (low, high), but got {value}.')
+                raise InputError(f'Expected {name} as (low, high), but got {value}.')
         if len(self.tones) != 3 or min(self.tones) < 0 or not np.isclose(sum(self.tones), 1):
-            raise ValueError(f'Expected tones as three chances that add up to 1, but got {self.tones}.')
+            raise InputError(f'Expected tones as three chances that add up to 1, but got {self.tones}.')
 
 
 _DRIFTING = PlumeRanges()

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmwsss.datasets.metainfo import palette
 from mmwsss.datasets.plumes import MASK_OPACITY, blend, fractal_noise, puff_density
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
 
 MIN_CONTRAST = 40.0
 """Grey levels between a plume and what is behind it, where a colour of smoke allows it."""
@@ -201,10 +202,10 @@ class PlumeScenes(BaseDataset):
         chances['chimney_given_clear'] = chimney_given_clear
         for name, value in chances.items():
             if not 0 <= value <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {value}.')
         for name, value in {'num_images': num_images, 'img_size': img_size}.items():
             if value < 1:
-                raise ValueError(f'Expected {name} >= 1, but got {value}.')
+                raise InputError(f'Expected {name} >= 1, but got {value}.')
         self.num_images, self.img_size, self.seed, self.smoke = num_images, img_size, seed, smoke
         self.bias = (chimney_given_smoke, chimney_given_clear)
         super().__init__(**kwargs)

@@ -12,6 +12,7 @@ from mmseg.datasets import BaseSegDataset
 from mmwsss.datasets.metainfo import palette, segmentation_classes
 from mmwsss.registry import DATASETS
 from mmwsss.structures import Manifest
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import read_json
 
 
@@ -36,7 +37,7 @@ class PseudoMaskDataset(BaseSegDataset):
         self.positives_only = positives_only
         run_file = self.pseudo_root / 'run.json'
         if not run_file.is_file():
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f'Expected pseudo masks in {pseudo_root}, but there is no {run_file}. '
                 'Make them with: python tools/make_pseudo.py CONFIG CHECKPOINT --out DIR'
             )
@@ -63,5 +64,5 @@ class PseudoMaskDataset(BaseSegDataset):
             if record.status == 'ok' and record.mask_path and (record.labels or not self.positives_only)
         ]
         if not data_list:
-            raise ValueError(f'Expected at least one finished mask in {self.pseudo_root}, but its manifest has none.')
+            raise InputError(f'Expected at least one finished mask in {self.pseudo_root}, but its manifest has none.')
         return data_list

@@ -10,6 +10,7 @@ from mmseg.datasets import BaseSegDataset
 from mmwsss.datasets.masks import OTHER
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette, segmentation_classes
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
 
 _KEPT = ('img_path', 'seg_map_path', 'mask_values', 'gt_score', 'refused')
 
@@ -41,7 +42,7 @@ class SegmentationView(BaseSegDataset):
         for index in range(len(self._source)):
             info = self._source.get_data_info(index)
             if 'seg_map_path' not in info:
-                raise ValueError(f'Expected masks for a segmentor, but {info["img_path"]} has none.')
+                raise InputError(f'Expected masks for a segmentor, but {info["img_path"]} has none.')
             kept = {key: info[key] for key in _KEPT if key in info}
             data_list.append(
                 {

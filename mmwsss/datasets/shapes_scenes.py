@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 
 from mmwsss.datasets.metainfo import palette
 from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
 
 CLASSES = ('boat', 'car', 'tree', 'kite')
 CONTEXTS = ('water', 'road', 'grass', 'cloud')
@@ -197,10 +198,10 @@ class ShapesScenes(BaseDataset):
         }
         for name, value in chances.items():
             if not 0 <= value <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {value}.')
         for name, number in {'num_images': num_images, 'img_size': img_size}.items():
             if number < 1:
-                raise ValueError(f'Expected {name} >= 1, but got {number}.')
+                raise InputError(f'Expected {name} >= 1, but got {number}.')
         self.num_images, self.img_size, self.seed, self.presence = num_images, img_size, seed, presence
         self.look = (context_given, context_without, colour_hint)
         super().__init__(**kwargs)

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from mmwsss.utils.errors import InputError
+
 _BLANKS = re.compile(r'[\s_-]+')
 
 USUAL_NEGATIVES = frozenset(
@@ -67,9 +69,9 @@ def names_of(given: str | Iterable[str] | None, what: str) -> tuple[str, ...]:
     seen: dict[str, str] = {}
     for name in names:
         if not isinstance(name, str) or not name:
-            raise ValueError(f'Expected names in {what}, but got {name!r}.')
+            raise InputError(f'Expected names in {what}, but got {name!r}.')
         if spelling(name) in seen:
-            raise ValueError(f'Expected different names in {what}, but got {seen[spelling(name)]!r} and {name!r}.')
+            raise InputError(f'Expected different names in {what}, but got {seen[spelling(name)]!r} and {name!r}.')
         seen[spelling(name)] = name
     return names
 

@@ -11,6 +11,7 @@ from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.evaluation.figures import SegmentationFigures
 from mmwsss.evaluation.pixel_counts import PixelCounts, as_labels, check_values, value_counts
 from mmwsss.refine.dark_channel import dark_channel_ratio
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.strips import row_strips
 
 THRESHOLDS = np.arange(101) / 100
@@ -37,7 +38,7 @@ def co_occurrence(cam: np.ndarray, context: np.ndarray) -> float | None:
     2.0
     """
     if cam.shape != context.shape:
-        raise ValueError(f'Expected map and context mask of one size, but got {cam.shape} and {context.shape}.')
+        raise InputError(f'Expected map and context mask of one size, but got {cam.shape} and {context.shape}.')
     on = context != 0
     energy = float(cam.sum())
     if not on.any() or energy <= 0:
@@ -99,10 +100,10 @@ class CamFigures:
         """
         classes = np.asarray(classes, np.int64)
         if cam.shape != (len(classes), *truth.shape):
-            raise ValueError(f'Expected maps (n, H, W) = {(len(classes), *truth.shape)}, but got {cam.shape}.')
+            raise InputError(f'Expected maps (n, H, W) = {(len(classes), *truth.shape)}, but got {cam.shape}.')
         ascending = (np.diff(classes) > 0).all()
         if len(classes) and (classes[0] < 0 or not ascending or classes[-1] >= len(self.classes)):
-            raise ValueError(
+            raise InputError(
                 f'Expected ascending class indices in [0, {len(self.classes) - 1}], but got {classes.tolist()}.'
             )
         truth = as_labels(truth, 'ground truth')

@@ -14,6 +14,7 @@ import numpy as np
 
 from mmwsss.datasets.metainfo import BACKGROUND
 from mmwsss.evaluation.pixel_counts import PixelCounts
+from mmwsss.utils.errors import InputError
 
 
 def class_iou(counts: np.ndarray) -> np.ndarray:
@@ -61,7 +62,7 @@ class SegmentationFigures:
         """
         values, table = counts.values, counts.table
         if len(table) != len(self._all) or (len(values) and values[-1] > len(self.classes)):
-            raise ValueError(
+            raise InputError(
                 f'Expected counts at {len(self._all)} thresholds of values up to {len(self.classes)}, '
                 f'but got {len(table)} thresholds and the values {values.tolist()}.'
             )
@@ -91,7 +92,7 @@ class SegmentationFigures:
             ValueError: If it has other classes or another number of thresholds.
         """
         if self.classes != other.classes or self._all.shape != other._all.shape:
-            raise ValueError(
+            raise InputError(
                 f'Expected figures of {self.classes} at {len(self._all)} thresholds, '
                 f'but got {other.classes} at {len(other._all)}.'
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.strips import row_strips
 
 
@@ -62,7 +63,7 @@ def check_values(name: str, counts: np.ndarray, num_classes: int) -> None:
     """
     odd = [value for value in np.flatnonzero(counts).tolist() if value > num_classes and value != IGNORE_LABEL]
     if odd:
-        raise ValueError(f'Expected {name} values in [0, {num_classes}] or {IGNORE_LABEL}, but got {odd[0]}.')
+        raise InputError(f'Expected {name} values in [0, {num_classes}] or {IGNORE_LABEL}, but got {odd[0]}.')
 
 
 def as_labels(array: np.ndarray, name: str) -> np.ndarray:
@@ -74,7 +75,7 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     if array.size and (array.min() < 0 or array.max() > np.iinfo(np.uint8).max):
-        raise ValueError(f'Expected {name} values in [0, 255], but got {array.min()} to {array.max()}.')
+        raise InputError(f'Expected {name} values in [0, 255], but got {array.min()} to {array.max()}.')
     return array.astype(np.uint8)
 
 
@@ -93,7 +94,7 @@ def count_pixels(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> Pixel
         ValueError: If sizes differ or a value is neither a class nor the ignore label.
     """
     if pred.shape != truth.shape or pred.ndim != 2:
-        raise ValueError(
+        raise InputError(
             f'Expected prediction and ground truth of one size (H, W), but got {pred.shape}, {truth.shape}.'
         )
     pred, truth = as_labels(pred, 'prediction'), as_labels(truth, 'ground truth')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmwsss.utils.errors import InputError
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -35,5 +37,5 @@ def find_protocol(name: str) -> Protocol:
         ValueError: If there is none.
     """
     if name not in PROTOCOLS:
-        raise ValueError(f'Expected a protocol of {list(PROTOCOLS)}, but got {name!r}.')
+        raise InputError(f'Expected a protocol of {list(PROTOCOLS)}, but got {name!r}.')
     return PROTOCOLS[name]

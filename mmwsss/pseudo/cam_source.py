@@ -19,6 +19,7 @@ from mmwsss.cam import CAMGenerator
 from mmwsss.datasets.pictures import BadPictureError
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.models.backbones.attention import transformer_blocks
+from mmwsss.utils.errors import InputError
 
 PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
@@ -55,7 +56,7 @@ class CamItem:
             ValueError: If there are no maps; says why.
         """
         if self.maps is None:
-            raise ValueError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
+            raise InputError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
         maps = {'layer_cams': self.maps, 'raw_max': self.raw_max, 'classes': self.classes}
         return {**self.info, 'img': self.img, **maps}
 
@@ -128,7 +129,7 @@ class CamSource:
         compile: bool = False,  # noqa: A002  (PyTorch's word)
     ) -> None:
         if precision not in PRECISIONS:
-            raise ValueError(f'Expected a precision of {list(PRECISIONS)}, but got {precision!r}.')
+            raise InputError(f'Expected a precision of {list(PRECISIONS)}, but got {precision!r}.')
         self.model, self.generator = model.eval(), generator
         self.names = dataset.metainfo['classes']
         self.precision, self.channels_last = PRECISIONS[precision], channels_last
@@ -144,7 +145,7 @@ class CamSource:
     def _compile(self) -> None:
         blocks = transformer_blocks(self.model.cam_classifier.backbone)
         if not blocks:
-            raise ValueError('Expected a backbone with transformer blocks for compile, but it has none.')
+            raise InputError('Expected a backbone with transformer blocks for compile, but it has none.')
         numbers = [layer for layer in self.generator.target_layers if isinstance(layer, int)]
         for block in blocks[: min(numbers, default=-1)]:
             block.compile()

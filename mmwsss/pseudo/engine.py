@@ -21,6 +21,7 @@ from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
 from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process, cores_that_read
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
+from mmwsss.utils.errors import InputError, NoAccessError, NotAFolderError
 from mmwsss.utils.files import read_json, write_json
 from mmwsss.utils.progress import Progress
 
@@ -28,7 +29,7 @@ _POOL_FROM = 64
 """Fewer images than this do not pay for starting processes."""
 
 
-class RunMismatchError(ValueError):
+class RunMismatchError(InputError):
     """An output folder holds the masks of another run."""
 
 
@@ -82,12 +83,12 @@ class PseudoMaskEngine:
 
     def _open(self, stack: contextlib.ExitStack) -> None:
         if self.out_dir.exists() and not self.out_dir.is_dir():
-            raise NotADirectoryError(f'Expected a folder for the masks, but {self.out_dir} is a file.')
+            raise NotAFolderError(f'Expected a folder for the masks, but {self.out_dir} is a file.')
         try:
             self.out_dir.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((self.out_dir / '.lock').open('w'))
         except OSError as error:
-            raise PermissionError(f'Expected a folder that can be written to, but {self.out_dir}: {error}') from error
+            raise NoAccessError(f'Expected a folder that can be written to, but {self.out_dir}: {error}') from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -18,6 +18,7 @@ from mmwsss.pseudo.cam_source import CamItem
 from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.work_group import cores_of_this_process
 from mmwsss.structures import ManifestRecord
+from mmwsss.utils.errors import ResourceError
 
 _worker: RefineWorker | None = None
 
@@ -64,7 +65,7 @@ def refine_in_pool(
             for future in running:
                 yield future.result()
     except BrokenProcessPool as error:
-        raise OSError(
+        raise ResourceError(
             f'A process that refines masks died, perhaps of want of memory: what is in {worker.settings.out_dir} '
             f'stands, and the same command goes on from there (with fewer --workers, now {processes}).'
         ) from error

@@ -19,6 +19,7 @@ from mmwsss.evaluation import count_pixels, value_counts
 from mmwsss.pseudo.cam_source import CamItem
 from mmwsss.refine import build_fusion, build_refiners, build_step
 from mmwsss.structures import CamFile, ManifestRecord
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write, file_sha256
 
 
@@ -89,7 +90,7 @@ class RefineWorker:
             results = step(results)
         mask = results.get('pred_seg_map')
         if mask is None:
-            raise ValueError('Expected a step among the refiners that makes a mask (ThresholdMask), but none did.')
+            raise InputError('Expected a step among the refiners that makes a mask (ThresholdMask), but none did.')
         del results
         refined = time.perf_counter()
         if counts:
@@ -123,11 +124,11 @@ class RefineWorker:
         path = item.info.get('seg_map_path')
         truth = truth_of(item.info, mask.shape)
         if truth is None:
-            raise ValueError(f'Expected ground truth of {item.info["img_path"]}, but there is none.')
+            raise InputError(f'Expected ground truth of {item.info["img_path"]}, but there is none.')
         try:
             return count_pixels(mask, truth, len(self.classes)).to_list()
         except ValueError as error:
-            raise ValueError(f'{error} ({path or item.info["img_path"]})') from error
+            raise InputError(f'{error} ({path or item.info["img_path"]})') from error
 
     def _write_mask(self, path: Path, mask: np.ndarray) -> None:
         image = Image.fromarray(mask)

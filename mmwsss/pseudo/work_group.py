@@ -10,6 +10,8 @@ from typing import Any
 
 import torch.distributed as dist
 
+from mmwsss.utils.errors import InputError
+
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 _WAIT = timedelta(minutes=30)  # for the first process to open the folder
 _LONG = timedelta(days=30)
@@ -58,7 +60,7 @@ class WorkGroup:
             self.store.wait(['opened'], _WAIT)
             problem = self.store.get('opened').decode()
             if problem:
-                raise ValueError(f'The first process could not start: {problem}')
+                raise InputError(f'The first process could not start: {problem}')
 
     def add(self, name: str, number: int) -> int:
         """Add to a counter that all processes share; gives its new value."""
@@ -125,7 +127,7 @@ def launch_environment(
     started_by = {'pytorch': 'torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}[launcher]
     missing = [name for name in names[:2] if name not in environment]
     if missing:
-        raise ValueError(
+        raise InputError(
             f'Expected to be started by {started_by} for --launcher {launcher}, but {missing} are not set.'
         )
     rank, world, local, local_world = (environment.get(name) for name in names)
@@ -133,10 +135,10 @@ def launch_environment(
     if master is None and launcher == 'slurm':
         nodes = environment.get('SLURM_STEP_NODELIST') or environment.get('SLURM_NODELIST')
         if nodes is None:
-            raise ValueError('Expected SLURM_NODELIST or MASTER_ADDR for --launcher slurm, but neither is set.')
+            raise InputError('Expected SLURM_NODELIST or MASTER_ADDR for --launcher slurm, but neither is set.')
         master = slurm_master(nodes)
     if master is None:
-        raise ValueError(f'Expected MASTER_ADDR for --launcher {launcher}, but it is not set.')
+        raise InputError(f'Expected MASTER_ADDR for --launcher {launcher}, but it is not set.')
     return {
         'RANK': str(rank),
         'WORLD_SIZE': str(world),
@@ -156,7 +158,7 @@ def find_work_group(launcher: str = 'none') -> WorkGroup:
     if launcher == 'none':
         return WorkGroup()
     if launcher not in LAUNCHERS:
-        raise ValueError(f'Expected a launcher of {list(LAUNCHERS)}, but got {launcher!r}.')
+        raise InputError(f'Expected a launcher of {list(LAUNCHERS)}, but got {launcher!r}.')
     os.environ.update(launch_environment(launcher, os.environ))
     store, rank, world_size = next(dist.rendezvous('env://'))
     attempt = os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')  # a restarted launch gives its leases out anew

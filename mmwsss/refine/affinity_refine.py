@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 
 from mmwsss.models.affinity.functional import affinity_matrix, random_walk
 from mmwsss.registry import MODELS, TRANSFORMS
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
 from mmwsss.weights.embedded_config import model_config
 
@@ -58,17 +59,17 @@ class AffinityRefine(BaseTransform):
         bg_exponent: float | None = 1.0,
     ) -> None:
         if beta <= 0 or num_squarings < 0:
-            raise ValueError(f'Expected beta > 0 and num_squarings >= 0, but got {beta} and {num_squarings}.')
+            raise InputError(f'Expected beta > 0 and num_squarings >= 0, but got {beta} and {num_squarings}.')
         if bg_exponent is not None and bg_exponent <= 0:
-            raise ValueError(f'Expected bg_exponent > 0 or None, but got {bg_exponent}.')
+            raise InputError(f'Expected bg_exponent > 0 or None, but got {bg_exponent}.')
         if not Path(checkpoint).is_file():
             how = f' Make it with: {checkpoint_command}' if checkpoint_command else ''
-            raise FileNotFoundError(f'Expected a trained AffinityNet in {checkpoint}, but there is no such file.{how}')
+            raise MissingFileError(f'Expected a trained AffinityNet in {checkpoint}, but there is no such file.{how}')
         self.beta, self.num_squarings, self.bg_exponent = beta, num_squarings, bg_exponent
         content = read_checkpoint(checkpoint)
         config = model_config(content, checkpoint)
         if not str(config.model.type).endswith('AffinityNet'):
-            raise ValueError(f'Expected an AffinityNet in {checkpoint}, but got {config.model.type}.')
+            raise InputError(f'Expected an AffinityNet in {checkpoint}, but got {config.model.type}.')
         self.size = int(config.img_size)
         with DefaultScope.overwrite_default_scope('mmseg'):
             self.model = MODELS.build(_without_pretrained(config.model.to_dict()))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.weights.clip import load_clip
 
 
@@ -73,21 +74,21 @@ class CLIPRefine(BaseTransform):
         fuse: str = 'product',
     ) -> None:
         if not negative_prompts or not positive_prompts or not all(positive_prompts):
-            raise ValueError(
+            raise InputError(
                 f'Expected at least one prompt for every class and one against, '
                 f'but got {positive_prompts} and {negative_prompts}.'
             )
         if any(isinstance(prompts, str) for prompts in positive_prompts):
-            raise ValueError(f'Expected a list of prompts for each class, but got {positive_prompts}.')
+            raise InputError(f'Expected a list of prompts for each class, but got {positive_prompts}.')
         if fuse not in ('product', 'mean'):
-            raise ValueError(f"Expected fuse 'product' or 'mean', but got {fuse!r}.")
+            raise InputError(f"Expected fuse 'product' or 'mean', but got {fuse!r}.")
         package = require('open_clip', type(self).__name__)
         if arch not in package.list_models():
-            raise ValueError(f'Expected the name of an open_clip network, but got {arch!r}.')
+            raise InputError(f'Expected the name of an open_clip network, but got {arch!r}.')
         self.fuse = fuse
         self.model: Any = load_clip(package, arch, checkpoint, type(self).__name__)
         if not hasattr(self.model.visual, 'output_tokens'):
-            raise ValueError(f'Expected a CLIP with a ViT, but {arch} has none.')
+            raise InputError(f'Expected a CLIP with a ViT, but {arch} has none.')
         self.model.visual.output_tokens = True
         self.size = self.model.visual.image_size
         self.mean, self.std = (
@@ -106,7 +107,7 @@ class CLIPRefine(BaseTransform):
     def check_classes(self, classes: Sequence[str]) -> None:
         """Raise ValueError unless there are prompts for each of the classes."""
         if len(classes) != len(self.positive):
-            raise ValueError(
+            raise InputError(
                 f'Expected positive_prompts for the {len(classes)} classes {list(classes)}, '
                 f'but got {len(self.positive)} lists.'
             )
@@ -138,7 +139,7 @@ class CLIPRefine(BaseTransform):
         if not len(cam):
             return results
         if classes.max() >= len(self.positive):
-            raise ValueError(f'Expected prompts for {classes.max() + 1} classes, but got {len(self.positive)}.')
+            raise InputError(f'Expected prompts for {classes.max() + 1} classes, but got {len(self.positive)}.')
         refined = np.empty_like(cam)
         for number, score in enumerate(self.similarity(img, classes)):
             score = (score - score.min()) / max(float(np.ptp(score)), 1e-7)

@@ -14,6 +14,7 @@ from mmcv.transforms import BaseTransform
 from mmwsss.refine.dense_crf import dense_crf
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 
 PRESETS: dict[str, dict[str, Any]] = {
     # arXiv 2507.21959's post-processing; its exponent is Table 4.11's best
@@ -65,10 +66,10 @@ def matching_exponent(threshold: float, mask_threshold: float) -> float:
     """
     for name, value in (('threshold', threshold), ('mask_threshold', mask_threshold)):
         if not 0 < value < 1:
-            raise ValueError(f'Expected {name} in (0, 1), but got {value}.')
+            raise InputError(f'Expected {name} in (0, 1), but got {value}.')
     exponent = float(np.log(threshold * (1 - mask_threshold) / mask_threshold) / np.log(1 - threshold))
     if exponent <= 0:
-        raise ValueError(
+        raise InputError(
             f'Expected threshold < mask_threshold / (1 - mask_threshold), but got {threshold}, {mask_threshold}.'
         )
     return exponent
@@ -117,16 +118,16 @@ class CRFRefine(BaseTransform):
         backend: str = 'auto',
     ) -> None:
         if backend not in ('auto', 'pydensecrf', 'torch'):
-            raise ValueError(f"Expected backend 'auto', 'pydensecrf' or 'torch', but got {backend!r}.")
+            raise InputError(f"Expected backend 'auto', 'pydensecrf' or 'torch', but got {backend!r}.")
         if preset not in PRESETS:
-            raise ValueError(f'Expected a preset of {list(PRESETS)}, but got {preset!r}.')
+            raise InputError(f'Expected a preset of {list(PRESETS)}, but got {preset!r}.')
         chosen = PRESETS[preset]
         self.bg_exponent = chosen['bg_exponent'] if bg_exponent is None else bg_exponent
         self.num_iters = chosen['num_iters'] if num_iters is None else num_iters
         self.gaussian = {**chosen['gaussian'], **(gaussian or {})}
         self.bilateral = {**chosen['bilateral'], **(bilateral or {})}
         if self.bg_exponent <= 0 or self.num_iters < 1:
-            raise ValueError(
+            raise InputError(
                 f'Expected bg_exponent > 0 and num_iters >= 1, but got {self.bg_exponent} and {self.num_iters}.'
             )
         self.max_side = max_side
@@ -175,7 +176,7 @@ class CRFRefine(BaseTransform):
             ValueError: If the picture is of another type: its grey levels are the kernel's unit.
         """
         if img.dtype != np.uint8:
-            raise ValueError(f'Expected a uint8 picture (H, W, 3) in [0, 255], but got {img.dtype}.')
+            raise InputError(f'Expected a uint8 picture (H, W, 3) in [0, 255], but got {img.dtype}.')
         if self.backend == 'torch':
             return dense_crf(img, probabilities, self.num_iters, self.gaussian, self.bilateral, self.device)
         densecrf = require('pydensecrf.densecrf', type(self).__name__)

@@ -7,6 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 
 
 def dark_channel(img: np.ndarray, patch: int = 15) -> np.ndarray:
@@ -23,7 +24,7 @@ def dark_channel(img: np.ndarray, patch: int = 15) -> np.ndarray:
         ValueError: If the patch is not odd and positive.
     """
     if patch < 1 or patch % 2 == 0:
-        raise ValueError(f'Expected an odd patch, but got {patch}.')
+        raise InputError(f'Expected an odd patch, but got {patch}.')
     darkest = img.min(2)
     return cv2.erode(darkest, np.ones((patch, patch), np.uint8)).astype(np.float32) / 255
 
@@ -72,7 +73,7 @@ class DarkChannelRefine(BaseTransform):
 
     def __init__(self, weight: float = 0.5, patch: int = 15) -> None:
         if not 0 <= weight <= 1:
-            raise ValueError(f'Expected weight in [0, 1], but got {weight}.')
+            raise InputError(f'Expected weight in [0, 1], but got {weight}.')
         dark_channel(np.zeros((1, 1, 3), np.uint8), patch)
         self.weight, self.patch = weight, patch
 

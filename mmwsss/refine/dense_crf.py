@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError
+
 
 class PermutohedralLattice:
     """Gaussian filtering of values at scattered points (Adams et al., Eurographics 2010).
@@ -74,7 +76,7 @@ class PermutohedralLattice:
         low = keys.amin(0) - margin
         sizes = keys.amax(0) + margin + 1 - low
         if float(sizes.double().prod()) >= 2**62:
-            raise ValueError(f'Expected coordinates within fewer standard deviations, but they span {sizes.tolist()}.')
+            raise InputError(f'Expected coordinates within fewer standard deviations, but they span {sizes.tolist()}.')
         factors = torch.cat([sizes.flip(0).cumprod(0).flip(0)[1:], sizes.new_ones(1)])
         return ((keys - low) * factors).sum(1), (low, factors)
 

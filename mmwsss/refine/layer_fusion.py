@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 
 from mmwsss.cam.functional import resize_cam
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 
 
 @TRANSFORMS.register_module()
@@ -39,9 +40,9 @@ class LayerFusion(BaseTransform):
 
     def __init__(self, reduce: str = 'mean', weights: Sequence[float] | None = None, normalize: bool = True) -> None:
         if reduce not in ('mean', 'max'):
-            raise ValueError(f"Expected reduce 'mean' or 'max', but got {reduce!r}.")
+            raise InputError(f"Expected reduce 'mean' or 'max', but got {reduce!r}.")
         if weights is not None and (reduce == 'max' or min(weights) < 0 or not sum(weights)):
-            raise ValueError(f'Expected non-negative weights of a mean, but got {tuple(weights)} and {reduce!r}.')
+            raise InputError(f'Expected non-negative weights of a mean, but got {tuple(weights)} and {reduce!r}.')
         self.reduce, self.weights, self.normalize = reduce, weights, normalize
 
     def transform(self, results: dict) -> dict:
@@ -64,7 +65,7 @@ class LayerFusion(BaseTransform):
     def _fuse(self, layer_cams: np.ndarray) -> np.ndarray:
         """float32 (n, h, w)."""
         if self.weights is not None and len(self.weights) != len(layer_cams):
-            raise ValueError(f'Expected {len(layer_cams)} weights, one a layer, but got {len(self.weights)}.')
+            raise InputError(f'Expected {len(layer_cams)} weights, one a layer, but got {len(self.weights)}.')
         if self.reduce == 'max' or not layer_cams.shape[1]:  # NumPy has no average of nothing
             return layer_cams.max(0)
         return np.average(layer_cams, axis=0, weights=self.weights).astype(np.float32, copy=False)

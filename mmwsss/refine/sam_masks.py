@@ -12,6 +12,7 @@ import torch
 
 from mmwsss.models.segmentors.sam_network import build_sam
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import array_hash, content_hash, read_json, write_json
 from mmwsss.weights.pretrained import require_weights
 
@@ -55,7 +56,7 @@ class SamMasks:
         known = inspect.signature(package.SamAutomaticMaskGenerator).parameters
         unknown = [name for name in self.settings if name not in known]
         if unknown:
-            raise ValueError(f'Expected arguments of SamAutomaticMaskGenerator, but got {unknown}.')
+            raise InputError(f'Expected arguments of SamAutomaticMaskGenerator, but got {unknown}.')
         self.arch, self.checkpoint = arch, Path(checkpoint)
         self.folder = Path(cache_dir) / content_hash([arch, self.checkpoint.name, self.settings])
         if not self.folder.is_dir():

@@ -13,6 +13,7 @@ from scipy import ndimage
 from mmwsss.refine.sam_masks import SamMasks
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 
 _MOST_PROMPTS = 16
 
@@ -118,12 +119,12 @@ class SAMRefine(BaseTransform):
         generator: Mapping[str, Any] | None = None,
     ) -> None:
         if strategy not in ('copy', 'and', 'or'):
-            raise ValueError(f"Expected strategy 'copy', 'and' or 'or', but got {strategy!r}.")
+            raise InputError(f"Expected strategy 'copy', 'and' or 'or', but got {strategy!r}.")
         if mode not in ('automatic', 'prompt'):
-            raise ValueError(f"Expected mode 'automatic' or 'prompt', but got {mode!r}.")
+            raise InputError(f"Expected mode 'automatic' or 'prompt', but got {mode!r}.")
         for name, value in (('min_iou', min_iou), ('max_area', max_area), ('cam_threshold', cam_threshold)):
             if not 0 <= value <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {value}.')
         self.strategy, self.mode = strategy, mode
         self.min_iou, self.max_area, self.cam_threshold = min_iou, max_area, cam_threshold
         self.masks = SamMasks(arch, checkpoint, cache_dir, points_per_side, generator)

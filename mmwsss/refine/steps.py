@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from mmwsss.refine.layer_fusion import LayerFusion
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 
 
 def build_step(config: Mapping[str, Any], classes: Sequence[str]) -> BaseTransform:
@@ -43,7 +44,7 @@ def build_refiners(configs: Sequence[Mapping[str, Any]], classes: Sequence[str])
     for number, config in enumerate(configs):
         step = build_step(config, classes)
         if isinstance(step, LayerFusion):
-            raise ValueError(
+            raise InputError(
                 f'Expected refiners alone in pseudo.refine, but got {config["type"]} in pseudo.refine[{number}]: '
                 'the fusion has a key of its own now, pseudo.fusion.'
             )

@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.strips import row_strips
 
 
@@ -83,11 +84,11 @@ class ThresholdMask(BaseTransform):
         bg_exponent: float | None = None,
     ) -> None:
         if not 0 <= threshold <= 1:
-            raise ValueError(f'Expected threshold in [0, 1], but got {threshold}.')
+            raise InputError(f'Expected threshold in [0, 1], but got {threshold}.')
         if ignore_band is not None and not 0 <= ignore_band[0] < ignore_band[1] <= 1:
-            raise ValueError(f'Expected ignore_band (low, high) with 0 <= low < high <= 1, but got {ignore_band}.')
+            raise InputError(f'Expected ignore_band (low, high) with 0 <= low < high <= 1, but got {ignore_band}.')
         if bg_exponent is not None and (bg_exponent <= 0 or ignore_band is not None):
-            raise ValueError(f'Expected bg_exponent > 0 and no ignore_band, but got {bg_exponent} and {ignore_band}.')
+            raise InputError(f'Expected bg_exponent > 0 and no ignore_band, but got {bg_exponent} and {ignore_band}.')
         self.threshold, self.ignore_band, self.bg_exponent = threshold, ignore_band, bg_exponent
 
     def transform(self, results: dict) -> dict:

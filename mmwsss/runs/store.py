@@ -37,8 +37,9 @@ class Store:
 
     A run's folder has ``result.json`` when it is finished and ``started.json`` while it is not. A result stands as
     long as its key is the same: settings, inputs, and the labels and images that the run looks at. Where labels, images
-    or inputs changed, the old folder is set aside (``NAME.old1``) and the run is made again; so it is where settings
-    changed, but for a training, which is refused: its hours are somebody's. Several processes may share folders: one waits for what another makes.
+    or inputs changed, the old folder is set aside (``NAME.old1``) and the run is made again. Where settings changed, so
+    it is, but for a training, which is refused: its hours are somebody's. Several processes may share folders: one
+    waits for what another makes.
 
     Args:
         on_message: Gets one line a step.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 
@@ -46,4 +47,4 @@ class CamFile:
             with np.load(path, allow_pickle=False) as data:
                 return cls(data['cam'].astype(np.float32), data['raw_max'], data['classes'])
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f'Expected a CAM file with cam, raw_max and classes in {path}, but {error}') from error
+            raise InputError(f'Expected a CAM file with cam, raw_max and classes in {path}, but {error}') from error

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 _LONGEST_NAME = 255  # bytes
@@ -87,7 +88,7 @@ class Manifest:
                     except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
                         if not line.endswith(b'\n'):  # the run was killed while it wrote
                             return
-                        raise ValueError(
+                        raise InputError(
                             f'Expected a manifest record in {self.path}, line {number}, but {error}'
                         ) from error
                 start += len(line)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmwsss.utils.errors import InputError
+
 D = 'configs/ts_vitb_r50_cos_global.py'
 """The method's main row."""
 WORSE = 'configs/co_vitb_r50_cos_channel_noproj.py'
@@ -288,6 +290,6 @@ def select_rows(tables: Sequence[str] | None = None) -> list[Row]:
         found = [row for row in rows if name in (row.table, row.table.rstrip('abc'), row.row)]
         if not found:
             known = list(dict.fromkeys(row.table for row in rows))
-            raise ValueError(f'Expected a table of {known} or the id of a row, but got {name!r}.')
+            raise InputError(f'Expected a table of {known} or the id of a row, but got {name!r}.')
         chosen += [row for row in found if row not in chosen]
     return chosen

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json
 
 COLUMNS = (
@@ -53,7 +54,7 @@ def comparison_table(paths: Sequence[Path]) -> str:
         ValueError: If there is none.
     """
     if not paths:
-        raise ValueError('Expected at least one summary.json, but got none.')
+        raise InputError('Expected at least one summary.json, but got none.')
     collected: dict[str, list[Mapping[str, Any]]] = {}
     for path in paths:
         for name, figures in rows_of(read_json(path)['stages']):

@@ -18,13 +18,14 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmwsss.weights.packages  # noqa: F401  (MMEngine learns its addresses)
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.trust import TRUST_VARIABLE, trusted, trusting
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # PyTorch's own switch: it also holds where a host asks for an unsafe load
 _DTYPES = ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'e', 'f', 'd')
 
 
-class UnsafeCheckpointError(ValueError):
+class UnsafeCheckpointError(InputError):
     """A checkpoint that would run code when it is loaded."""
 
 
@@ -138,7 +139,7 @@ def read_checkpoint(source: str | Path, trust: bool | None = None) -> dict:
         ValueError: If it is no checkpoint.
     """
     if '://' not in str(source) and not Path(source).is_file():
-        raise FileNotFoundError(f'Expected a checkpoint in {source}, but there is no such file.')
+        raise MissingFileError(f'Expected a checkpoint in {source}, but there is no such file.')
     try:
         if '://' in str(source) or trusted(trust):
             with weights_only(trust):
@@ -148,9 +149,9 @@ def read_checkpoint(source: str | Path, trust: bool | None = None) -> dict:
     except (UnsafeCheckpointError, ImportError):
         raise
     except Exception as error:  # torch raises a dozen kinds for a broken file
-        raise ValueError(f'Expected a checkpoint in {source}, but it cannot be read: {error}') from error
+        raise InputError(f'Expected a checkpoint in {source}, but it cannot be read: {error}') from error
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'Expected a checkpoint with a state_dict in {source}, but got {type(checkpoint).__name__}.')
+        raise InputError(f'Expected a checkpoint with a state_dict in {source}, but got {type(checkpoint).__name__}.')
     return checkpoint
 
 
@@ -191,4 +192,4 @@ def load_weights(
     try:
         model.load_state_dict(state)
     except (RuntimeError, AttributeError, TypeError) as error:  # the last two: values that are no tensors
-        raise ValueError(f'The checkpoint {name} does not fit {needed_by}: {error}') from error
+        raise InputError(f'The checkpoint {name} does not fit {needed_by}: {error}') from error

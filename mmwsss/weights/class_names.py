@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmwsss.utils.errors import InputError
+
 
 def names_in(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The classes of the data that a checkpoint was trained on, as MMEngine keeps them; None where it names none."""
@@ -48,10 +50,10 @@ def channels_of(
         return None
     found = tuple(found)
     if len(found) != number:
-        raise ValueError(f'Expected {number} class names for {checkpoint}, as it has classes, but got {list(found)}.')
+        raise InputError(f'Expected {number} class names for {checkpoint}, as it has classes, but got {list(found)}.')
     if class_map is None:
         if found != wanted:
-            raise ValueError(
+            raise InputError(
                 f'Expected a checkpoint of the classes {list(wanted)}, as the data have, but {checkpoint} has '
                 f'{list(found)}, in this order. Say which is which by class_map, for example '
                 f'class_map={{{wanted[0]!r}: {found[0]!r}}}, if it is meant for these data.'
@@ -59,11 +61,11 @@ def channels_of(
         return None
     for name in class_map:
         if name not in wanted:
-            raise ValueError(f'Expected classes of the data, {list(wanted)}, in class_map, but got {name!r}.')
+            raise InputError(f'Expected classes of the data, {list(wanted)}, in class_map, but got {name!r}.')
     names = [class_map.get(name, name) for name in wanted]
     for name in names:
         if name not in found:
-            raise ValueError(
+            raise InputError(
                 f'Expected a class of {checkpoint}, which has {list(found)}, for each of {list(wanted)}, '
                 f'but got {name!r}: say by class_map which one is meant.'
             )
@@ -75,12 +77,12 @@ def _compare_number(
     checkpoint: str | Path, number: int, wanted: tuple[str, ...], class_map: Mapping[str, str] | None
 ) -> None:
     if class_map is not None:
-        raise ValueError(
+        raise InputError(
             f'Expected names of the classes in {checkpoint} for class_map, but it has none: '
             f'give them, in order, by checkpoint_classes.'
         )
     if number != len(wanted):
-        raise ValueError(
+        raise InputError(
             f'Expected a checkpoint of {len(wanted)} classes, {list(wanted)}, as the data have, '
             f'but {checkpoint} has {number} and does not name them.'
         )

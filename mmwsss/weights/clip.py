@@ -7,6 +7,7 @@ from types import ModuleType
 
 import torch.nn as nn
 
+from mmwsss.utils.errors import MissingFileError
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
 from mmwsss.weights.pretrained import require_weights
 
@@ -35,4 +36,4 @@ def load_clip(package: ModuleType, arch: str, checkpoint: str, needed_by: str, t
     except Exception as error:  # no network, a broken file: whatever it was, the weights are what is needed
         local = Path(checkpoint)
         where = f'in {local}' if local.is_file() else f'under the tag {checkpoint!r}, which could not be fetched'
-        raise FileNotFoundError(f'Expected weights of {arch} {where}: {error}') from error
+        raise MissingFileError(f'Expected weights of {arch} {where}: {error}') from error

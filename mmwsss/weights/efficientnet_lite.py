@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError
+
 _OUTSIDE = {'_conv_stem': 'conv_stem', '_bn0': 'bn1', '_conv_head': 'conv_head', '_bn1': 'bn2', '_fc': 'classifier'}
 _SEPARABLE = {'_depthwise_conv': 'conv_dw', '_bn1': 'bn1', '_project_conv': 'conv_pw', '_bn2': 'bn2'}
 _INVERTED = {
@@ -41,14 +43,14 @@ def to_timm(state: Mapping[str, Tensor], stages: tuple[int, ...]) -> dict[str, T
     for name, value in state.items():
         match = _NAME.fullmatch(name)
         if match is None:
-            raise ValueError(f'Expected the name of a layer of EfficientNet-Lite, but got {name}.')
+            raise InputError(f'Expected the name of a layer of EfficientNet-Lite, but got {name}.')
         block, prefix, table = match['block'], '', _OUTSIDE
         if block is not None:
             if int(block) >= len(places):
-                raise ValueError(f'Expected {len(places)} blocks of EfficientNet-Lite, but got {name}.')
+                raise InputError(f'Expected {len(places)} blocks of EfficientNet-Lite, but got {name}.')
             prefix = 'blocks.{}.{}.'.format(*places[int(block)])
             table = _INVERTED if f'_blocks.{block}._expand_conv.weight' in state else _SEPARABLE
         if match['layer'] not in table:
-            raise ValueError(f'Expected the name of a layer of EfficientNet-Lite, but got {name}.')
+            raise InputError(f'Expected the name of a layer of EfficientNet-Lite, but got {name}.')
         renamed[f'{prefix}{table[match["layer"]]}.{match["value"]}'] = value
     return renamed

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, refusal
 from mmwsss.weights.trust import trusted
 
@@ -43,7 +44,7 @@ def parse_config(text: str) -> Config:
     content = {}
     for statement in ast.parse(text).body:
         if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-            raise ValueError(f'line {statement.lineno} is no assignment of a plain value')
+            raise InputError(f'line {statement.lineno} is no assignment of a plain value')
         content[statement.targets[0].id] = _literal(statement.value)
     return Config(content)
 
@@ -80,7 +81,7 @@ def model_config(checkpoint: dict, path: str | Path, config: Config | None = Non
         return config
     text = checkpoint.get('meta', {}).get('cfg')
     if not text:
-        raise ValueError(f'Expected the training config inside {path}, but it carries none: give it by --model-config.')
+        raise InputError(f'Expected the training config inside {path}, but it carries none: give it by --model-config.')
     if trusted(trust):
         return Config.fromstring(text, '.py')
     try:

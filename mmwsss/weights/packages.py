@@ -14,6 +14,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from mmwsss.utils.dependencies import OPTIONAL, require
+from mmwsss.utils.errors import InputError, MissingFileError, MissingPackageError
 from mmwsss.utils.files import file_sha256
 from mmwsss.weights.efficientnet_lite import to_timm
 
@@ -87,23 +88,23 @@ def find_package(address: str, needed_by: str) -> Path:
     weights = _known(address)
     spec = importlib.util.find_spec(weights.package)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(
+        raise MissingPackageError(
             f'{needed_by} needs the weights {address}, whose package {weights.package} is not installed. '
             f'Install it with: {OPTIONAL[weights.package]}'
         )
     path = Path(spec.submodule_search_locations[0]) / weights.file
     if not path.is_file():
-        raise FileNotFoundError(f'{needed_by} needs the weights {path}, but there is no such file.')
+        raise MissingFileError(f'{needed_by} needs the weights {path}, but there is no such file.')
     found = file_sha256(path)
     if found != weights.sha256:
-        raise ValueError(f'Expected sha256 {weights.sha256} of the weights {path}, but got {found}.')
+        raise InputError(f'Expected sha256 {weights.sha256} of the weights {path}, but got {found}.')
     return path
 
 
 def _known(address: str) -> PackagedWeights:
     name = address.removeprefix(PACKAGE_SCHEME)
     if name not in PACKAGES:
-        raise ValueError(f'Expected {PACKAGE_SCHEME} and a name of {list(PACKAGES)}, but got {address}.')
+        raise InputError(f'Expected {PACKAGE_SCHEME} and a name of {list(PACKAGES)}, but got {address}.')
     return PACKAGES[name]
 
 

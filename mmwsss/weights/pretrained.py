@@ -6,6 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from mmwsss.utils.errors import MissingFileError
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
 from mmwsss.weights.packages import PACKAGE_SCHEME, find_package
 
@@ -40,7 +41,7 @@ def require_weights(path: str | Path, needed_by: str) -> Path:
         return path
     source = SOURCES.get(path.name)
     origin = f'Fetch it from {source} and save it there.' if source else 'Save it there, or name another file.'
-    raise FileNotFoundError(f'{needed_by} needs the weights {path}, but there is no such file. {origin}')
+    raise MissingFileError(f'{needed_by} needs the weights {path}, but there is no such file. {origin}')
 
 
 def resolve_pretrained(model: Any, needed_by: str, root: str | Path = WEIGHTS_ROOT) -> None:
@@ -98,7 +99,7 @@ def _resolve(checkpoint: str, needed_by: str, root: Path) -> str:
     except UnsafeCheckpointError:
         raise
     except Exception as error:  # no network, no such file, no space: whatever it was, the file is what is needed
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{needed_by} needs the weights {address}, which could not be fetched ({error}). Save the file as {local}, '
             f'or start from scratch with --cfg-options pretrained=False.'
         ) from error

@@ -8,8 +8,8 @@ import torch
 from conftest import toy_variables, write_toy
 from PIL import Image
 
-from mmwsss.apis import train
 from mmwsss.apis import test as run_test
+from mmwsss.apis import train
 from mmwsss.apis.training import prepare
 from mmwsss.config import load_config
 from mmwsss.datasets.converters.scenes import export_scenes

@@ -1,6 +1,5 @@
 """The store: nothing twice, nothing mixed, nothing lost."""
 
-import json
 import multiprocessing
 import shutil
 import time
@@ -193,23 +192,22 @@ def test_corrected_labels_and_added_images_make_a_training_stale(tmp_path, monke
 
     monkeypatch.setitem(actions.ACTIONS, 'train', Action('training', train, datasets=action.datasets, costly=True))
 
-    def get():
+    def get(text):
         return Store(quiet).get(Run(tmp_path / 'teacher', 'train', labelled(tmp_path / 'data', text)))
 
-    text = LABELS
-    get()
-    get()
+    get(LABELS)
+    get(LABELS)
     assert len(trained) == 1
-    for count, text in enumerate((LABELS.replace('b.png,', 'b.png,smoke'), LABELS + 'c.png,smoke\n'), 2):
-        get()
-        get()
+    added = LABELS + 'c.png,smoke\n'
+    for count, text in enumerate((LABELS.replace('b.png,', 'b.png,smoke'), added), 2):
+        get(text)
+        get(text)
         assert len(trained) == count
     assert (tmp_path / 'teacher.old2').is_dir()
     data = tmp_path / 'data'
     (data / 'a.png').write_bytes((data / 'a.png').read_bytes() + b'more')  # another picture of the same name
-    get()
+    get(added)
     assert len(trained) == 4
-    text = 'path,label\na.png\n'
-    with pytest.raises(ValueError, match='line 2'):
-        get()
+    with pytest.raises(ValueError, match='line 3'):
+        get('path,label\na.png,smoke\n,smoke\n')
     assert len(trained) == 4 and not (tmp_path / 'teacher.old4').exists()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SMALL, TOY_SAM, toy_variables, write_toy
+from mmwsss.tables.scales import Scale
 
 from mmwsss.apis import make_pseudo, train
 from mmwsss.config.loading import config_variables, find_config, load_config
 from mmwsss.registry import TASK_UTILS
 from mmwsss.tables import ACR_ROWS, ROWS, select_rows
-from mmwsss.tables.scales import Scale
 
 ALL_ROWS = [*ROWS, *ACR_ROWS]
 CONFIGS = sorted({row.config for row in ALL_ROWS})

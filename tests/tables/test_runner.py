@@ -36,9 +36,7 @@ def scale(tmp_path):
         'pseudo': {'img_size': 32},
         'seg/segformer_mit-b0_pseudo-512x512.py': {**seg, 'pretrained': False},
     }
-    path.write_text(
-        f'_base_ = {str(ROOT / "configs/scales/small.py")!r}\nstart = None\nvariables = {variables}\n'
-    )
+    path.write_text(f'_base_ = {str(ROOT / "configs/scales/small.py")!r}\nstart = None\nvariables = {variables}\n')
     return str(path)
 
 

@@ -17,6 +17,7 @@ from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
 from mmwsss.datasets.picture_files import BadPictureError
 from mmwsss.datasets.pictures import read_header
 from mmwsss.structures import mask_names
+from mmwsss.utils.errors import MissingFileError
 from mmwsss.utils.files import atomic_write, write_json
 from mmwsss.utils.progress import Progress
 
@@ -90,10 +91,10 @@ def convert_coco(root: str | Path, out_dir: str | Path, split: str = 'train2014'
     root, out_dir = Path(root), Path(out_dir)
     path = root / 'annotations' / f'instances_{split}.json'
     if not path.is_file():
-        raise FileNotFoundError(f'Expected COCO instances in {path}, but there is no such file.')
+        raise MissingFileError(f'Expected COCO instances in {path}, but there is no such file.')
     folder = next((place for place in (root / split, root / 'images' / split) if place.is_dir()), None)
     if folder is None:
-        raise FileNotFoundError(f'Expected a folder of pictures {root / split} or {root / "images" / split}.')
+        raise MissingFileError(f'Expected a folder of pictures {root / split} or {root / "images" / split}.')
     file = CocoFile.read(path)
     index = {category['id']: number for number, category in enumerate(file.categories)}
     names = [category['name'] for category in file.categories]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.converters.coco_masks import decode_segmentation
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json
 
 UNKNOWN_IMAGE = 'annotations of an image that is not listed'
@@ -52,18 +53,18 @@ class CocoFile:
         path = Path(path)
         content = read_json(path)
         if not isinstance(content, Mapping):
-            raise ValueError(
+            raise InputError(
                 f'Expected an object with images, annotations and categories in {path}, '
                 f'but got a {type(content).__name__}.'
             )
         missing = [key for key in ('images', 'annotations', 'categories') if not isinstance(content.get(key), list)]
         if missing:
-            raise ValueError(f'Expected images, annotations and categories in {path}, but {missing} are missing.')
+            raise InputError(f'Expected images, annotations and categories in {path}, but {missing} are missing.')
         images = _entries(content, path, 'images', 'file_name')
         for number, image in enumerate(images):
             inside = PurePosixPath(image['file_name'])
             if inside.is_absolute() or '..' in inside.parts or not inside.name:
-                raise ValueError(
+                raise InputError(
                     f'Expected a file_name inside the folder of pictures in {path}, images[{number}], '
                     f'but got {image["file_name"]!r}.'
                 )
@@ -78,7 +79,7 @@ class CocoFile:
         for number, entry in enumerate(annotations):
             where = f'{self.path}, annotations[{number}]'
             if not isinstance(entry, Mapping) or not {'image_id', 'category_id'} <= set(entry):
-                raise ValueError(f'Expected image_id and category_id in {where}, but got {str(entry)[:120]}.')
+                raise InputError(f'Expected image_id and category_id in {where}, but got {str(entry)[:120]}.')
             where += f' (id {entry.get("id")})'
             if _unhashable(entry['image_id']) or entry['image_id'] not in images:
                 self.leave(UNKNOWN_IMAGE, f'{where}: image_id {entry["image_id"]!r}')
@@ -123,9 +124,9 @@ def _entries(content: Mapping[str, Any], path: Path, key: str, name: str) -> lis
     for number, entry in enumerate(content[key]):
         good = isinstance(entry, Mapping) and not _unhashable(entry.get('id', [])) and isinstance(entry.get(name), str)
         if not good:
-            raise ValueError(f'Expected id and {name} in {path}, {key}[{number}], but got {str(entry)[:120]}.')
+            raise InputError(f'Expected id and {name} in {path}, {key}[{number}], but got {str(entry)[:120]}.')
         if entry['id'] in seen:
-            raise ValueError(f'Expected different ids in {path}, {key}, but {key}[{number}] has {entry["id"]!r} again.')
+            raise InputError(f'Expected different ids in {path}, {key}, but {key}[{number}] has {entry["id"]!r} again.')
         seen.add(entry['id'])
     return content[key]
 

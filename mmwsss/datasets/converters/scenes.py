@@ -11,6 +11,7 @@ from PIL import Image
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.plume_scenes import PlumeScenes
 from mmwsss.datasets.shapes_scenes import ShapesScenes
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 from mmwsss.utils.progress import Progress
 
@@ -45,7 +46,7 @@ def export_scenes(
         ValueError: If the kind is none of the two.
     """
     if kind not in _KINDS:
-        raise ValueError(f'Expected a kind of {list(_KINDS)}, but got {kind!r}.')
+        raise InputError(f'Expected a kind of {list(_KINDS)}, but got {kind!r}.')
     out_dir = Path(out_dir)
     with Progress(sum(numbers.values()), 'scenes') as progress:
         for offset, (split, number) in enumerate(numbers.items()):

@@ -15,6 +15,7 @@ from PIL import Image
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.photo_split import split_of
 from mmwsss.datasets.pictures import SUFFIXES, read_picture
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, write_json
 from mmwsss.utils.progress import Progress
 
@@ -57,13 +58,13 @@ def _photos(source: Path, groups: dict[str, str]) -> Iterator[_Photo]:
     for split in ('train', 'test'):
         folder = source / split
         if not (folder / 'img').is_dir() or not (folder / 'gt').is_dir():
-            raise FileNotFoundError(f'Expected the folders img and gt in {folder}, but at least one is missing.')
+            raise MissingFileError(f'Expected the folders img and gt in {folder}, but at least one is missing.')
         masks = {path.stem: path for path in sorted((folder / 'gt').iterdir()) if path.suffix.lower() in SUFFIXES}
         for img in sorted((folder / 'img').iterdir()):
             if img.suffix.lower() not in SUFFIXES:
                 continue
             if img.stem not in masks:
-                raise FileNotFoundError(f'Expected a mask for {img} in {folder / "gt"}, but there is none.')
+                raise MissingFileError(f'Expected a mask for {img} in {folder / "gt"}, but there is none.')
             yield _Photo(img, masks[img.stem], groups.get(img.name, img.stem))
 
 
@@ -73,7 +74,7 @@ def _read_groups(path: str | Path | None) -> dict[str, str]:
     with open(path, encoding='utf-8-sig', newline='') as handle:
         rows = list(csv.reader(handle))
     if not rows or rows[0] != ['photo', 'group'] or any(len(row) != 2 for row in rows):
-        raise ValueError(f'Expected the columns photo,group in {path}.')
+        raise InputError(f'Expected the columns photo,group in {path}.')
     return dict(rows[1:])
 
 
@@ -156,11 +157,11 @@ def convert_smoke5k(
         ValueError: If shares or sizes do not fit, or there is no photo.
     """
     if not (val >= 0 and test >= 0 and val + test < 1):
-        raise ValueError(f'Expected val and test >= 0 with val + test < 1, but got {val} and {test}.')
+        raise InputError(f'Expected val and test >= 0 with val + test < 1, but got {val} and {test}.')
     rule, out_dir = rule or CropRule(), Path(out_dir)
     photos = list(_photos(Path(source), _read_groups(groups)))
     if not photos:
-        raise ValueError(f'Expected photos in {source}/train/img and {source}/test/img, but got none.')
+        raise InputError(f'Expected photos in {source}/train/img and {source}/test/img, but got none.')
     counts: dict[str, Counter] = {split: Counter(photos=0, smoke=0, no_smoke=0) for split in ('train', 'val', 'test')}
     lists: dict[str, list] = {split: [] for split in counts}
     provenance = [('id', 'label', 'split', 'photo', 'group', 'y', 'x', 'side')]
@@ -170,7 +171,7 @@ def convert_smoke5k(
             img = read_picture(photo.img)
             mask = read_picture(photo.mask).max(2) > 127
             if mask.shape != img.shape[:2]:
-                raise ValueError(f'Expected a mask of {img.shape[:2]} (H, W) in {photo.mask}, but got {mask.shape}.')
+                raise InputError(f'Expected a mask of {img.shape[:2]} (H, W) in {photo.mask}, but got {mask.shape}.')
             rng = np.random.default_rng([seed, int(hashlib.sha256(photo.key.encode()).hexdigest()[:8], 16)])
             crops = choose_crops(mask, rule, rng)
             counts[split]['photos'] += bool(crops)

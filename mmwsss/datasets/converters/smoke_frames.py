@@ -16,6 +16,7 @@ from PIL import Image
 from mmwsss.datasets.converters.coco_file import CocoFile, size_of
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, write_json
 from mmwsss.utils.progress import Progress
 
@@ -105,7 +106,7 @@ def _wanted(file: CocoFile, name: str) -> set[int]:
     found = {c['id'] for c in file.categories if name in (c.get('name'), c.get('supercategory'))}
     if not found:
         known = [(c.get('supercategory'), c.get('name')) for c in file.categories]
-        raise ValueError(f'Expected a category or supercategory {name!r} in {file.path}, but it has {known}.')
+        raise InputError(f'Expected a category or supercategory {name!r} in {file.path}, but it has {known}.')
     return found
 
 
@@ -141,7 +142,7 @@ def convert_frames(
         ValueError: If the protocol is unknown, the file is no COCO file, or a frame has another size than it says.
     """
     if protocol not in PROTOCOLS:
-        raise ValueError(f'Expected a protocol of {list(PROTOCOLS)}, but got {protocol!r}.')
+        raise InputError(f'Expected a protocol of {list(PROTOCOLS)}, but got {protocol!r}.')
     rule, out_dir, annotation_file = PROTOCOLS[protocol], Path(out_dir), Path(annotation_file)
     file = CocoFile.read(annotation_file)
     wanted = _wanted(file, category)
@@ -152,11 +153,11 @@ def convert_frames(
         for image in file.images:
             path = Path(frames) / image['file_name']
             if not path.is_file():
-                raise FileNotFoundError(f'Expected the frame {path} of {annotation_file}, but there is none.')
+                raise MissingFileError(f'Expected the frame {path} of {annotation_file}, but there is none.')
             img = read_picture(path)
             height, width = img.shape[:2]
             if (size_of(image) or (height, width)) != (height, width):
-                raise ValueError(
+                raise InputError(
                     f'Expected {path} to be {image["height"]} x {image["width"]} (H x W) as {annotation_file} says, '
                     f'but it is {height} x {width}.'
                 )

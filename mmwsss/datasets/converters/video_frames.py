@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, read_json
 from mmwsss.utils.progress import Progress
 
@@ -35,7 +36,7 @@ def frame_numbers(choice: str, total: int) -> list[int]:
     if choice == 'first_middle':
         return sorted({0, total // 2})
     if not choice.isdigit() or int(choice) < 1:
-        raise ValueError(f"Expected frames 'all', 'first', 'first_middle' or a number, but got {choice!r}.")
+        raise InputError(f"Expected frames 'all', 'first', 'first_middle' or a number, but got {choice!r}.")
     return sorted({int(place) for place in np.linspace(0, total - 1, min(int(choice), total))})
 
 
@@ -53,7 +54,7 @@ def read_labels(path: str | Path) -> dict[str, str | None]:
     for where, name, label in _labelled_csv(path) if path.suffix.lower() == '.csv' else _labelled_json(path):
         key = _stem(name)
         if labels.setdefault(key, label) != label:
-            raise ValueError(
+            raise InputError(
                 f'Expected one label of the clip {key}, but {path} has {labels[key]!r} and {label!r} ({where}).'
             )
     return labels
@@ -64,10 +65,10 @@ def _labelled_csv(path: Path) -> Iterator[tuple[str, str, str | None]]:
         with open(path, encoding='utf-8-sig', newline='') as handle:
             rows = [row for row in csv.reader(handle) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
+        raise InputError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
     for number, row in enumerate(rows, 1):
         if len(row) != 2 or not row[0].strip() or not row[1].strip():
-            raise ValueError(f'Expected the columns video,label in {path}, row {number}, but got {",".join(row)!r}.')
+            raise InputError(f'Expected the columns video,label in {path}, row {number}, but got {",".join(row)!r}.')
     has_header = bool(rows) and Path(rows[0][0]).suffix.lower() not in SUFFIXES
     for number, (name, label) in enumerate(rows[has_header:], 1 + has_header):
         yield f'row {number}', name.strip(), label.strip()
@@ -77,15 +78,15 @@ def _labelled_json(path: Path) -> Iterator[tuple[str, str, str | None]]:
     content = read_json(path)
     entries = content.get('data', []) if isinstance(content, Mapping) else content
     if not isinstance(entries, list):
-        raise ValueError(f'Expected a list of file_name and label_state in {path}, but got {type(entries).__name__}.')
+        raise InputError(f'Expected a list of file_name and label_state in {path}, but got {type(entries).__name__}.')
     for number, entry in enumerate(entries):
         where = f'{path}, entry {number}'
         if not isinstance(entry, Mapping) or 'file_name' not in entry or 'label_state' not in entry:
-            raise ValueError(f'Expected file_name and label_state in {where}, but got {entry!r}.')
+            raise InputError(f'Expected file_name and label_state in {where}, but got {entry!r}.')
         try:
             state = int(entry['label_state'])
         except (TypeError, ValueError) as error:
-            raise ValueError(
+            raise InputError(
                 f'Expected a number as label_state in {where}, but got {entry["label_state"]!r}.'
             ) from error
         yield f'entry {number}', str(entry['file_name']), RISE_LABELS.get(state)
@@ -102,12 +103,12 @@ def _frames(path: Path, choice: str) -> Iterator[tuple[int, np.ndarray]]:
     try:
         total = int(clip.get(cv2.CAP_PROP_FRAME_COUNT))
         if not clip.isOpened() or total < 1:
-            raise ValueError(f'Expected a video in {path}, but it cannot be read.')
+            raise InputError(f'Expected a video in {path}, but it cannot be read.')
         wanted = set(frame_numbers(choice, total))
         for number in range(max(wanted) + 1):
             good, frame = clip.read()
             if not good:
-                raise ValueError(f'Expected {total} frames in {path}, but frame {number} cannot be read.')
+                raise InputError(f'Expected {total} frames in {path}, but frame {number} cannot be read.')
             if number in wanted:
                 yield number, frame
     finally:
@@ -145,7 +146,7 @@ def extract_frames(
     paths = [path.relative_to(videos) for path in sorted(videos.rglob('*')) if path.suffix.lower() in SUFFIXES]
     paths = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
     if not paths:
-        raise FileNotFoundError(f'Expected video clips ({", ".join(SUFFIXES)}) below {videos}, but there are none.')
+        raise MissingFileError(f'Expected video clips ({", ".join(SUFFIXES)}) below {videos}, but there are none.')
     names = Counter(path.stem for path in paths)
     places = Counter(path.with_suffix('') for path in paths)
     counts: Counter = Counter(clips=0, without_label=0)
@@ -180,7 +181,7 @@ def _label_of(
     if whole in known:
         return known[whole], path.parent
     if path.stem in known and names[path.stem] > 1:
-        raise ValueError(
+        raise InputError(
             f'Expected the folder of the clip {path} in the labels, because {names[path.stem]} clips are called '
             f'{path.stem}, but they name it without.'
         )
@@ -195,7 +196,7 @@ def _extract(path: Path, folder: Path, stem: str, frames: str) -> int:
     for index, frame in _frames(path, frames):
         good, encoded = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not good:
-            raise ValueError(f'Expected frame {index} of {path} to be written as JPEG, but it cannot be.')
+            raise InputError(f'Expected frame {index} of {path} to be written as JPEG, but it cannot be.')
         with atomic_write(folder / f'{stem}_{index:05d}.jpg', 'wb') as handle:
             handle.write(encoded.tobytes())
         number += 1

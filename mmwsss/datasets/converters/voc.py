@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import read_json, write_json
 from mmwsss.utils.progress import Progress
 
@@ -23,7 +24,7 @@ def _ids(path: Path) -> list[str]:
     try:
         return [line.split()[0] for line in path.read_text(encoding='utf-8-sig').splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise ValueError(f'Expected a text file in UTF-8 in {path}, but {error}.') from error
+        raise InputError(f'Expected a text file in UTF-8 in {path}, but {error}.') from error
 
 
 def voc_splits(root: Path) -> dict[str, list[str]]:
@@ -40,7 +41,7 @@ def voc_splits(root: Path) -> dict[str, list[str]]:
     for name in ('train', 'val'):
         path = lists / f'{name}.txt'
         if not path.is_file():
-            raise FileNotFoundError(f'Expected the list {path} of VOC 2012, but there is none.')
+            raise MissingFileError(f'Expected the list {path} of VOC 2012, but there is none.')
         splits[name] = _ids(path)
     for name in ('train_aug', 'trainaug'):
         if (lists / f'{name}.txt').is_file():
@@ -64,19 +65,19 @@ def read_voc_labels(path: str | Path) -> dict[str, list[str]]:
     if path.suffix.lower() == '.json':
         content = read_json(path)
         if not isinstance(content, Mapping):
-            raise ValueError(f'Expected an object {{id: [names]}} in {path}, but got a {type(content).__name__}.')
+            raise InputError(f'Expected an object {{id: [names]}} in {path}, but got a {type(content).__name__}.')
         for name, labels in content.items():
             if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-                raise ValueError(f'Expected a list of names in {path}, entry {name!r}, but got {labels!r}.')
+                raise InputError(f'Expected a list of names in {path}, entry {name!r}, but got {labels!r}.')
         return {str(name): list(labels) for name, labels in content.items()}
     try:
         with open(path, encoding='utf-8-sig', newline='') as handle:
             rows = [row for row in csv.reader(handle) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
+        raise InputError(f'Expected a CSV file in UTF-8 in {path}, but {error}.') from error
     for number, row in enumerate(rows[1:], 2):
         if len(row) != 2:
-            raise ValueError(f'Expected "id,label;label" in {path}, row {number}, but got {",".join(row)!r}.')
+            raise InputError(f'Expected "id,label;label" in {path}, row {number}, but got {",".join(row)!r}.')
     return {Path(row[0]).stem: [name.strip() for name in row[1].split(';') if name.strip()] for row in rows[1:]}
 
 
@@ -84,10 +85,10 @@ def _xml_labels(path: Path) -> list[str]:
     try:
         names = [element.findtext('name', '') for element in ElementTree.parse(path).getroot().iter('object')]
     except ElementTree.ParseError as error:
-        raise ValueError(f'Expected XML in {path}, but {error}') from error
+        raise InputError(f'Expected XML in {path}, but {error}') from error
     unknown = [name for name in names if name not in CLASSES]
     if unknown:
-        raise ValueError(f'Expected classes of VOC in {path}, but got {unknown[0]!r}.')
+        raise InputError(f'Expected classes of VOC in {path}, but got {unknown[0]!r}.')
     return sorted(set(names), key=CLASSES.index)
 
 
@@ -110,7 +111,7 @@ def convert_voc(
     """
     root = Path(root)
     if not (root / 'JPEGImages').is_dir():
-        raise FileNotFoundError(f'Expected VOCdevkit/VOC2012 with JPEGImages in {root}, but there is no such folder.')
+        raise MissingFileError(f'Expected VOCdevkit/VOC2012 with JPEGImages in {root}, but there is no such folder.')
     given: Mapping[str, list[str]] = {} if labels is None else read_voc_labels(labels)
     report = {}
     splits = voc_splits(root)

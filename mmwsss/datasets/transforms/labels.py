@@ -9,6 +9,7 @@ from mmwsss.datasets.masks import truth_of
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import CamFile
+from mmwsss.utils.errors import InputError
 
 
 @TRANSFORMS.register_module()
@@ -92,7 +93,7 @@ class LoadCamLabels(BaseTransform):
 
     def __init__(self, fg_threshold: float = 0.3, bg_threshold: float = 0.05) -> None:
         if not 0 < bg_threshold <= fg_threshold < 1:
-            raise ValueError(
+            raise InputError(
                 f'Expected 0 < bg_threshold <= fg_threshold < 1, but got {bg_threshold} and {fg_threshold}.'
             )
         self.fg_threshold, self.bg_threshold = fg_threshold, bg_threshold

@@ -12,6 +12,7 @@ from mmwsss.datasets.objects import CutRules, cut_objects
 from mmwsss.datasets.transforms.paste_plume import add_label, lacks_class
 from mmwsss.datasets.transforms.seeded import SeededTransform
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 
 _EDGE = (0.05, 0.5)  # opacities between which a pixel of the soft edge is neither object nor background
 
@@ -73,11 +74,11 @@ class PasteObjects(SeededTransform):
         super().__init__(seed)
         for name, value in {'prob': prob, 'decoy_prob': decoy_prob}.items():
             if not 0 <= value <= 1:
-                raise ValueError(f'Expected {name} in [0, 1], but got {value}.')
+                raise InputError(f'Expected {name} in [0, 1], but got {value}.')
         if not 0 < size[0] <= size[1] <= 1:
-            raise ValueError(f'Expected size as 0 < low <= high <= 1, but got {size}.')
+            raise InputError(f'Expected size as 0 < low <= high <= 1, but got {size}.')
         if rotation < 0 or edge <= 0:
-            raise ValueError(f'Expected rotation >= 0 and edge > 0, but got {rotation} and {edge}.')
+            raise InputError(f'Expected rotation >= 0 and edge > 0, but got {rotation} and {edge}.')
         self.pseudo_root, self.prob, self.decoy_prob, self.size = pseudo_root, prob, decoy_prob, size
         self.rotation, self.edge = rotation, edge
         objects = cut_objects(pseudo_root, classes, CutRules(**(rules or {})))

@@ -10,6 +10,7 @@ from mmwsss.datasets.composites import Composer
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.transforms.seeded import SeededTransform
 from mmwsss.registry import TRANSFORMS
+from mmwsss.utils.errors import InputError
 
 
 def lacks_class(results: dict, class_index: int, name: str) -> bool:
@@ -19,7 +20,7 @@ def lacks_class(results: dict, class_index: int, name: str) -> bool:
         ValueError: If there is no label.
     """
     if 'gt_label' not in results:
-        raise ValueError(f'Expected gt_label in the results for {name}, but got {sorted(results)}.')
+        raise InputError(f'Expected gt_label in the results for {name}, but got {sorted(results)}.')
     return class_index not in np.asarray(results['gt_label']).ravel()
 
 
@@ -89,9 +90,9 @@ class PastePlume(SeededTransform):
         super().__init__(seed)
         self.composer = Composer(**composer)
         if not 0 <= prob <= 1:
-            raise ValueError(f'Expected prob in [0, 1], but got {prob}.')
+            raise InputError(f'Expected prob in [0, 1], but got {prob}.')
         if ignore_from is not None and not 0 <= ignore_from <= self.composer.cut:
-            raise ValueError(f'Expected ignore_from in [0, {self.composer.cut}], but got {ignore_from}.')
+            raise InputError(f'Expected ignore_from in [0, {self.composer.cut}], but got {ignore_from}.')
         self.prob, self.class_index = prob, class_index
         self.ignore_from, self.keep_clean = ignore_from, keep_clean
 

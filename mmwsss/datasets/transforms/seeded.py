@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
+from mmwsss.utils.errors import InputError
+
 
 class SeededTransform(BaseTransform):
     """Base of random transforms that give an image the same draw in a resumed run and with any number of workers.
@@ -23,7 +25,7 @@ class SeededTransform(BaseTransform):
 
     def __init__(self, seed: int = 0) -> None:
         if seed < 0:
-            raise ValueError(f'Expected seed >= 0, but got {seed}.')
+            raise InputError(f'Expected seed >= 0, but got {seed}.')
         self.seed = seed
         self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()
 
@@ -36,10 +38,10 @@ class SeededTransform(BaseTransform):
         epoch = int(self._epoch[0])
         name = type(self).__name__
         if epoch < 0:
-            raise ValueError(
+            raise InputError(
                 f'Expected {name} to know the epoch, but nobody told it: add dict(type="mmwsss.SetEpochHook") to '
                 'custom_hooks, or call set_epoch.'
             )
         if 'sample_idx' not in results:
-            raise ValueError(f'Expected sample_idx in the results for {name}, but got {sorted(results)}.')
+            raise InputError(f'Expected sample_idx in the results for {name}, but got {sorted(results)}.')
         return np.random.default_rng([*name.encode(), self.seed, epoch, int(results['sample_idx'])])

@@ -10,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmwsss.datasets.transforms.seeded import SeededTransform
 from mmwsss.registry import HOOKS
+from mmwsss.utils.errors import InputError
 
 _INSIDE = ('dataset', 'datasets', 'pipeline', 'transforms')
 
@@ -41,7 +42,7 @@ class SetEpochHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Refuse a loop that counts iterations."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop) and any(self._transforms(runner)):
-            raise ValueError(
+            raise InputError(
                 f'Expected an EpochBasedTrainLoop for transforms that draw by the epoch, '
                 f'but got {type(runner.train_loop).__name__}.'
             )

@@ -10,6 +10,8 @@ import torch.nn as nn
 from mmpretrain.models.backbones import Conformer, VisionTransformer
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError
+
 
 def transformer_blocks(backbone: nn.Module) -> list[nn.Module]:
     """The transformer blocks of a ViT or of a Conformer, the first one first; of other backbones none."""
@@ -75,7 +77,7 @@ def explicit_attention(backbone: nn.Module, heads_from: int | None = None) -> It
     """
     blocks = transformer_blocks(backbone)
     if not blocks:
-        raise ValueError(f'Expected a backbone with attention (ViT or Conformer), but got {type(backbone).__name__}.')
+        raise InputError(f'Expected a backbone with attention (ViT or Conformer), but got {type(backbone).__name__}.')
     kept, enabled = Attentions(), torch.is_grad_enabled()
 
     def shown(number: int):  # noqa: ANN202  (the signature of PyTorch's function)

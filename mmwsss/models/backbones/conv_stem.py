@@ -8,6 +8,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -45,13 +46,13 @@ class ConvStem(nn.Sequential):
         kernels = {kernel_size} if isinstance(kernel_size, int) else set(kernel_size)
         step = steps.pop()
         if steps or kernels != {step} or step < 2 or step & (step - 1):
-            raise ValueError(
+            raise InputError(
                 f'Expected a square patch whose size is a power of two and equals the stride, '
                 f'but got kernel_size {kernel_size} and stride {stride}.'
             )
         for name, value in kwargs.items():
             if value not in (0, (0, 0), 1, (1, 1)):
-                raise ValueError(f'Expected the default {name} for a stem, but got {value}.')
+                raise InputError(f'Expected the default {name} for a stem, but got {value}.')
         depth = int(math.log2(step))
         layers: list[nn.Module] = []
         for level in range(depth):

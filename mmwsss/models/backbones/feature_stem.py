@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -41,7 +42,7 @@ class FeatureStem(BaseModule):
         self.backbone = MODELS.build(backbone)
         stride = self.backbone.out_strides[-1]
         if patch_size % stride:
-            raise ValueError(f'Expected a patch_size that is a multiple of the stride {stride}, but got {patch_size}.')
+            raise InputError(f'Expected a patch_size that is a multiple of the stride {stride}, but got {patch_size}.')
         side = patch_size // stride
         self.proj = nn.Conv2d(self.backbone.out_channels[-1], out_channels, side, stride=side)
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 def _same_padding(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
@@ -144,7 +145,7 @@ class HybridStem(nn.Module):
     ) -> None:
         super().__init__()
         if in_channels != 3 or kernel_size not in (16, (16, 16)) or stride not in (16, (16, 16)):
-            raise ValueError(
+            raise InputError(
                 f'Expected 3 channels and patches of 16 pixels, but got {in_channels}, {kernel_size} and {stride}.'
             )
         self.backbone = _ResNetV2(tuple(depths), width, groups)

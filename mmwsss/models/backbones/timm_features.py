@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmwsss.registry import MODELS
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights
 
 
@@ -65,7 +66,7 @@ class TimmFeatures(BaseBackbone):
         super().__init__(init_cfg)
         timm = require('timm', type(self).__name__)
         if not timm.is_model(name):
-            raise ValueError(f'Expected the name of a network of timm, but got {name!r}.')
+            raise InputError(f'Expected the name of a network of timm, but got {name!r}.')
         if output_stride is not None:
             kwargs['output_stride'] = output_stride
         features = timm.create_model(
@@ -79,7 +80,7 @@ class TimmFeatures(BaseBackbone):
         self.out_strides: list[int] = features.feature_info.reduction()
         stages = [stage['module'] for stage in self.network.feature_info][: max(self.out_indices) + 1]
         if not 0 <= frozen_stages <= len(stages):
-            raise ValueError(
+            raise InputError(
                 f'Expected frozen_stages in [0, {len(stages)}] for {name} with out_indices {tuple(out_indices)}, '
                 f'but got {frozen_stages}.'
             )

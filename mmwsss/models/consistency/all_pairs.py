@@ -12,6 +12,7 @@ from mmwsss.models.consistency.functional import all_pairs_losses
 from mmwsss.models.consistency.views import build_view
 from mmwsss.models.distillers.cross_arch_distiller import preprocessor_of
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -53,7 +54,7 @@ class AllPairsConsistency(BaseModel):
         self.model = MODELS.build(model)
         backbone = self.model.cam_classifier.backbone
         if not transformer_blocks(backbone):
-            raise ValueError(f'Expected a backbone with attention, but got {type(backbone).__name__}.')
+            raise InputError(f'Expected a backbone with attention, but got {type(backbone).__name__}.')
         self.view = build_view(view, backbone.img_size[0] // backbone.patch_resolution[0])
         self.activation_weight, self.affinity_weight = activation_weight, affinity_weight
 
@@ -85,7 +86,7 @@ class AllPairsConsistency(BaseModel):
         """The wrapped model's losses on both views (the second's end in ``_view``), and the two consistency losses."""
         sides = tuple(inputs.shape[2:])
         if sides[0] % self.view.patch_size or sides[1] % self.view.patch_size:
-            raise ValueError(f'Expected images whose sides {self.view.patch_size} divides, but got {sides}.')
+            raise InputError(f'Expected images whose sides {self.view.patch_size} divides, but got {sides}.')
         backbone = self.model.cam_classifier.backbone
         with explicit_attention(backbone) as first:
             losses = dict(self.model.loss(inputs, data_samples))

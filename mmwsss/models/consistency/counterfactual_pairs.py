@@ -12,6 +12,7 @@ from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.distillers.cross_arch_distiller import preprocessor_of
 from mmwsss.models.heads.image_label_head import ImageLabelHead
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -57,7 +58,7 @@ class CounterfactualPairs(BaseModel):
         self.class_index = class_index
         head = self.model.cam_classifier.head
         if type(head).class_maps is ImageLabelHead.class_maps:
-            raise ValueError(f'Expected a head with class maps for pairs, but got {type(head).__name__}.')
+            raise InputError(f'Expected a head with class maps for pairs, but got {type(head).__name__}.')
 
     @property
     def num_classes(self) -> int:

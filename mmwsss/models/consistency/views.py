@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError
+
 
 class View(ABC):
     """A second look at an image, and which of its patches shows what.
@@ -20,7 +22,7 @@ class View(ABC):
 
     def __init__(self, patch_size: int) -> None:
         if patch_size < 1:
-            raise ValueError(f'Expected patch_size >= 1, but got {patch_size}.')
+            raise InputError(f'Expected patch_size >= 1, but got {patch_size}.')
         self.patch_size = patch_size
 
     @abstractmethod
@@ -136,7 +138,7 @@ class Scale(View):
     def __init__(self, patch_size: int, factor: int = 2) -> None:
         super().__init__(patch_size)
         if factor < 2:
-            raise ValueError(f'Expected factor >= 2, but got {factor}.')
+            raise InputError(f'Expected factor >= 2, but got {factor}.')
         self.factor = factor
 
     def images(self, inputs: Tensor) -> Tensor:
@@ -147,7 +149,7 @@ class Scale(View):
     def grid(self, grid: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the view's patches."""
         if grid[0] % self.factor or grid[1] % self.factor:
-            raise ValueError(f'Expected a grid that {self.factor} divides, but got {grid}.')
+            raise InputError(f'Expected a grid that {self.factor} divides, but got {grid}.')
         return grid[0] // self.factor, grid[1] // self.factor
 
     def compare_first(self, vector: Tensor, matrix: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -181,5 +183,5 @@ def build_view(view: str | dict, patch_size: int) -> View:
     settings = {'type': view} if isinstance(view, str) else dict(view)
     name = settings.pop('type')
     if name not in VIEWS:
-        raise ValueError(f'Expected a view of {list(VIEWS)}, but got {name!r}.')
+        raise InputError(f'Expected a view of {list(VIEWS)}, but got {name!r}.')
     return VIEWS[name](patch_size, **settings)

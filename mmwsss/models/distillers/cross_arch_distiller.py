@@ -14,6 +14,7 @@ from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint, state_of
 
 _TEACHER = 'teacher.'
@@ -74,13 +75,13 @@ class CrossArchDistiller(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         if paradigm not in ('ts', 'co'):
-            raise ValueError(f"Expected paradigm 'ts' or 'co', but got {paradigm!r}.")
+            raise InputError(f"Expected paradigm 'ts' or 'co', but got {paradigm!r}.")
         if student_map not in ('patch_tokens', 'class_maps'):
-            raise ValueError(f"Expected student_map 'patch_tokens' or 'class_maps', but got {student_map!r}.")
+            raise InputError(f"Expected student_map 'patch_tokens' or 'class_maps', but got {student_map!r}.")
         if student_map == 'class_maps' and neck is not None:
-            raise ValueError('Expected no neck for student_map class_maps, which has one map a class already.')
+            raise InputError('Expected no neck for student_map class_maps, which has one map a class already.')
         if cache_teacher and paradigm != 'ts':
-            raise ValueError('Expected the paradigm ts for cache_teacher: in co-training the teacher changes.')
+            raise InputError('Expected the paradigm ts for cache_teacher: in co-training the teacher changes.')
         super().__init__(data_preprocessor or preprocessor_of(student), init_cfg)
         self.teacher_cache = TeacherCache() if cache_teacher else None
         self.paradigm, self.student_map = paradigm, student_map
@@ -88,7 +89,7 @@ class CrossArchDistiller(BaseModel):
         self.student: MapClassifier = MODELS.build(student)
         self.teacher: MapClassifier = MODELS.build(teacher)
         if self.student.num_classes != self.teacher.num_classes:
-            raise ValueError(
+            raise InputError(
                 f'Expected student and teacher of the same classes, '
                 f'but got {self.student.num_classes} and {self.teacher.num_classes}.'
             )
@@ -132,14 +133,14 @@ class CrossArchDistiller(BaseModel):
             FileNotFoundError: If the file is missing.
         """
         if not self.teacher_checkpoint:
-            raise ValueError('Expected teacher_checkpoint for the paradigm ts, but got None.')
+            raise InputError('Expected teacher_checkpoint for the paradigm ts, but got None.')
         self._load_teacher_file()
 
     def _load_teacher_file(self) -> None:
         path = str(self.teacher_checkpoint)
         if '://' not in path and not Path(path).is_file():
             how = f' Make it with: {self.teacher_command}' if self.teacher_command else ''
-            raise FileNotFoundError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
+            raise MissingFileError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
         state = state_of(read_checkpoint(path))
         state = {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}
         load_weights(self.teacher, state, 'the teacher of this config', path)

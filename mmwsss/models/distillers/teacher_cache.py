@@ -8,6 +8,8 @@ import torch
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError
+
 _LOOKS = 2  # an image, and one view of it (all-pairs consistency)
 
 
@@ -37,7 +39,7 @@ class TeacherCache:
         for sample, look in zip(data_samples, (looks @ weights).tolist()):
             path = sample.get('img_path')
             if path is None:
-                raise ValueError('Expected img_path in the samples for cache_teacher: PackInputs has it in meta_keys.')
+                raise InputError('Expected img_path in the samples for cache_teacher: PackInputs has it in meta_keys.')
             keys.append((path, (*inputs.shape[2:], round(look, 4))))
         missing = [number for number, (path, look) in enumerate(keys) if look not in self._maps.get(path, {})]
         if missing:
@@ -46,7 +48,7 @@ class TeacherCache:
                 known = self._maps.setdefault(path, {})
                 known[look] = found
                 if len(known) > _LOOKS:
-                    raise ValueError(
+                    raise InputError(
                         f'Expected pictures that look the same at every visit for cache_teacher, but {path} does not: '
                         f'does the pipeline crop, flip or change colours at random?'
                     )

@@ -12,6 +12,8 @@ from mmpretrain.models.heads import MultiLabelClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from mmwsss.utils.errors import InputError, InputTypeError
+
 
 class ImageLabelHead(MultiLabelClsHead):
     """Base of heads that learn from image-level labels by binary cross-entropy.
@@ -31,13 +33,13 @@ class ImageLabelHead(MultiLabelClsHead):
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
         if num_classes < 1:
-            raise ValueError(f'Expected num_classes >= 1, but got {num_classes}.')
+            raise InputError(f'Expected num_classes >= 1, but got {num_classes}.')
         super().__init__(**kwargs)
         self.num_classes = num_classes
 
     def class_maps(self, feats: tuple) -> Tensor:
         """Maps of the classes, one channel each."""
-        raise TypeError(f'{type(self).__name__} has no class maps of its own: use a gradient CAM.')
+        raise InputTypeError(f'{type(self).__name__} has no class maps of its own: use a gradient CAM.')
 
     def pixel_maps(self, feats: tuple) -> Tensor:
         """Maps (B, K, h, w) for a loss on pixel labels: the class maps."""
@@ -60,7 +62,7 @@ class ImageLabelHead(MultiLabelClsHead):
         """
         layers = self.class_layers()
         if not layers:
-            raise ValueError(f'Expected a head that says its class_layers, but {type(self).__name__} does not.')
+            raise InputError(f'Expected a head that says its class_layers, but {type(self).__name__} does not.')
         for layer in layers:
             rows = [*channels, *range(self.num_classes, len(layer.weight))]  # what follows the classes stays
             layer.weight = nn.Parameter(layer.weight[rows].clone(), layer.weight.requires_grad)
@@ -81,7 +83,7 @@ def image_label_loss(logits: Tensor, data_samples: list[DataSample]) -> Tensor:
     """
     target = torch.stack([sample.gt_score for sample in data_samples]).to(logits)
     if target.shape != logits.shape:
-        raise ValueError(
+        raise InputError(
             f'Expected labels of {logits.shape[1]} classes for {logits.shape[0]} images, '
             f'but got {tuple(target.shape)}: does the head have the classes of the data set?'
         )

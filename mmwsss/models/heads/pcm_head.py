@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmwsss.models.heads.image_label_head import ImageLabelHead
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 def propagate_by_correlation(x: Tensor, feature: Tensor, eps: float = 1e-5) -> Tensor:
@@ -88,7 +89,7 @@ class PCMHead(ImageLabelHead):
         **kwargs: Any,
     ) -> None:
         if map_channels not in ('classes', 'classes_and_extra'):
-            raise ValueError(f"Expected map_channels 'classes' or 'classes_and_extra', but got {map_channels!r}.")
+            raise InputError(f"Expected map_channels 'classes' or 'classes_and_extra', but got {map_channels!r}.")
         super().__init__(num_classes, **kwargs)
         layer3, layer4 = in_channels
         hidden = hidden_channels or layer4

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmwsss.models.losses.functional import counterfactual_loss
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -30,7 +31,7 @@ class CounterfactualLoss(nn.Module):
     def __init__(self, loss_weight: float = 1.0, scale: float = 4.0, empty_weight: float = 1.0) -> None:
         super().__init__()
         if scale <= 0:
-            raise ValueError(f'Expected scale > 0, but got {scale}.')
+            raise InputError(f'Expected scale > 0, but got {scale}.')
         self.loss_weight, self.scale, self.empty_weight = loss_weight, scale, empty_weight
 
     def forward(self, map_with: Tensor, map_without: Tensor, matte: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from mmwsss.models.losses.functional import (
     vector_distance,
 )
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 _ON_LOGITS_ONLY = ('kl', 'bernoulli_kl')
 
@@ -65,15 +66,15 @@ class KnowledgeTransferLoss(nn.Module):
             ('map_reduce', map_reduce, ('mean', 'max')),
         ):
             if value not in known:
-                raise ValueError(f'Expected {name} of {known}, but got {value!r}.')
+                raise InputError(f'Expected {name} of {known}, but got {value!r}.')
         if metric in _ON_LOGITS_ONLY and level != 'logits':
-            raise ValueError(f"Expected level 'logits' for the metric {metric!r}, but got {level!r}.")
+            raise InputError(f"Expected level 'logits' for the metric {metric!r}, but got {level!r}.")
         if level == 'channel' and pairs == 'all' and metric != 'cosine':
-            raise ValueError(f"Expected pairs 'matched' for the metric {metric!r} of channels, but got 'all'.")
+            raise InputError(f"Expected pairs 'matched' for the metric {metric!r} of channels, but got 'all'.")
         if pooled and level != 'global':
-            raise ValueError(f"Expected pooled at the level 'global' only, but got {level!r}.")
+            raise InputError(f"Expected pooled at the level 'global' only, but got {level!r}.")
         if temperature <= 0:
-            raise ValueError(f'Expected temperature > 0, but got {temperature}.')
+            raise InputError(f'Expected temperature > 0, but got {temperature}.')
         self.metric, self.level, self.loss_weight = metric, level, loss_weight
         self.pairs, self.map_reduce, self.pooled = pairs, map_reduce, pooled
         self.normalize_l2, self.temperature = normalize_l2, temperature

@@ -16,6 +16,7 @@ from torch import Tensor
 from mmwsss.models.losses.pixel_loss import pixel_bce
 from mmwsss.models.segmentors.sam_network import build_sam
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 _FROZEN = ('sam.image_encoder.', 'sam.prompt_encoder.')
 
@@ -54,7 +55,7 @@ class SAMFinetuner(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         if num_classes < 1 or not 0 <= threshold <= 1:
-            raise ValueError(f'Expected num_classes >= 1 and threshold in [0, 1], but got {num_classes}, {threshold}.')
+            raise InputError(f'Expected num_classes >= 1 and threshold in [0, 1], but got {num_classes}, {threshold}.')
         super().__init__(data_preprocessor, init_cfg)
         self.threshold = threshold
         self.sam = build_sam(arch, checkpoint, type(self).__name__)

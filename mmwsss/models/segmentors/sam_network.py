@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights
 from mmwsss.weights.pretrained import require_weights
 
@@ -37,13 +38,13 @@ def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, need
     """
     modeling = require('segment_anything.modeling', needed_by)
     if isinstance(arch, str) and arch not in ARCHS:
-        raise ValueError(f'Expected a SAM of {list(ARCHS)} or a dict, but got {arch!r}.')
+        raise InputError(f'Expected a SAM of {list(ARCHS)} or a dict, but got {arch!r}.')
     encoder = dict(ARCHS[arch] if isinstance(arch, str) else arch)
     size = encoder.pop('image_size', 1024)
     known = inspect.signature(modeling.ImageEncoderViT).parameters
     unknown = [name for name in encoder if name not in known]
     if unknown:
-        raise ValueError(f"Expected arguments of SAM's image encoder, but got {unknown}.")
+        raise InputError(f"Expected arguments of SAM's image encoder, but got {unknown}.")
     sam = modeling.Sam(
         image_encoder=modeling.ImageEncoderViT(
             img_size=size,
