@@ -67,6 +67,11 @@ def make_pseudo(
             f'Expected pseudo.unrefined (the threshold step of the unrefined maps, called pseudo.seed before) in '
             f'{cfg.filename}, but got only {sorted(settings)}.'
         )
+    if str(cfg.get('evaluation')).startswith('oracle'):
+        raise InputError(
+            f'Expected a config whose masks can be made without ground truth, but {cfg.filename} has evaluation='
+            f'{cfg.evaluation!r}: it only measures maps (tools/evaluate_cam.py, tools/ablate.py).'
+        )
     dataset = DATASETS.build(settings.dataset)
     classes = dataset.metainfo['classes']
     if model_cfg is None and cfg.get('model') is not None:
@@ -104,6 +109,7 @@ def make_pseudo(
         settings.get('workers') if workers is None else workers,
         group,
         settings.get('follow_links', False),
+        labels_are_given=settings.generator.get('classes', 'label') == 'label',
     )
     root = dataset.metainfo.get('image_root', '')
     with torch.no_grad():

@@ -22,6 +22,7 @@ class BatchPlan:
         group: The processes that share the work.
         img_paths: The images.
         names: Their masks' names, None for an image outside ``root``.
+        labels: Names of each image's classes, where they are given: a mask of other labels is made again.
         root: The image folder.
         batch_size: Images a batch.
         follow_links: Also give out images that are links to somewhere outside ``root``.
@@ -37,17 +38,18 @@ class BatchPlan:
         group: WorkGroup,
         img_paths: Sequence[str],
         names: Sequence[str | None],
+        labels: Sequence[tuple[str, ...]] | None,
         root: str,
         batch_size: int = 8,
         follow_links: bool = False,
     ) -> None:
         self.out_dir, self.group = out_dir, group
-        self.img_paths, self.names, self.root = img_paths, names, root
+        self.img_paths, self.names, self.labels, self.root = img_paths, names, labels, root
         self.batch_size, self.follow_links = batch_size, follow_links
         self.pending: set[int] = set()
         self._refused: deque[ManifestRecord] = deque()
         self._made = {
-            record.img_path: (record.mask_path, record.checksum)
+            record.img_path: (record.mask_path, record.checksum, tuple(record.labels))
             for manifest in manifests
             for record in manifest
             if record.status == 'ok' and record.mask_path is not None and record.checksum is not None
@@ -69,15 +71,17 @@ class BatchPlan:
                     self._refused.append(ManifestRecord(path, 'failed', reason=reason))
                     continue
                 batch.append(index)
-                if not self._is_finished(self._made.get(path), name or ''):
+                if not self._is_finished(self._made.get(path), index, name or ''):
                     pending.append(index)
             if pending:
                 self.pending.update(pending)
                 yield batch
 
-    def _is_finished(self, made: tuple[str, str] | None, name: str) -> bool:
-        """Not where an image was never made or failed, or its mask is gone or was changed."""
+    def _is_finished(self, made: tuple[str, str, tuple[str, ...]] | None, index: int, name: str) -> bool:
+        """Not where an image was never made or failed, its labels changed, or its mask is gone or was changed."""
         if made is None or made[0] != f'masks/{name}':
+            return False
+        if self.labels is not None and self.labels[index] != made[2]:
             return False
         path = self.out_dir / made[0]
         return path.is_file() and file_sha256(path) == made[1]

@@ -49,6 +49,7 @@ class PseudoMaskEngine:
             and there are many images, this process's cores but one, which the network keeps, and those that read.
         group: The processes that share the work.
         follow_links: Also read images that are links to somewhere outside the image folder.
+        labels_are_given: Whether the images' labels choose the classes: where they change, masks are made again.
 
     Raises:
         RunMismatchError: If the folder holds another run's masks, or another run works on it.
@@ -63,7 +64,9 @@ class PseudoMaskEngine:
         workers: int | None = 0,
         group: WorkGroup | None = None,
         follow_links: bool = False,
+        labels_are_given: bool = False,
     ) -> None:
+        self.labels_are_given = labels_are_given
         self.out_dir, self.classes, self.identity = Path(settings.out_dir), tuple(settings.classes), identity
         self.group, self.follow_links = group or WorkGroup(), follow_links
         self.manifest = Manifest(self.out_dir / 'manifest.jsonl')
@@ -134,11 +137,19 @@ class PseudoMaskEngine:
             dict: the summary; in the other processes ``made_now`` alone.
         """
         start = time.perf_counter()
-        img_paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
+        img_paths, labels = self._images(dataset)
         with self.open():
             names = mask_names(img_paths, root)
             plan = BatchPlan(
-                self.out_dir, self._manifests(), self.group, img_paths, names, str(root), batch_size, self.follow_links
+                self.out_dir,
+                self._manifests(),
+                self.group,
+                img_paths,
+                names,
+                labels,
+                str(root),
+                batch_size,
+                self.follow_links,
             )
             with Progress(len(img_paths), 'pseudo masks', silent=not self.group.is_first) as progress:
                 for record in self._records(make_source(plan), names, plan, len(img_paths)):
@@ -160,6 +171,18 @@ class PseudoMaskEngine:
                 write_json(self.out_dir / 'summary.json', summary)
                 self._warn_of_empty_masks(summary)
         return summary
+
+    def _images(self, dataset: Any) -> tuple[list[str], list[tuple[str, ...]] | None]:
+        """Paths of the images and, where given labels choose the classes, the names of each image's."""
+        known: dict[bytes, tuple[str, ...]] = {}  # few combinations: one text each, whatever the number of images
+        paths, labels = [], []
+        for index in range(len(dataset)):
+            info = dataset.get_data_info(index)
+            paths.append(info['img_path'])
+            if self.labels_are_given:
+                key = info['gt_label'].tobytes()
+                labels.append(known.setdefault(key, tuple(self.classes[label] for label in info['gt_label'])))
+        return paths, labels if self.labels_are_given else None
 
     @staticmethod
     def _warn_of_empty_masks(summary: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS as HOST_DATASETS
 from mmengine.registry import init_default_scope
 
+from mmwsss.datasets.listing import without_pictures
 from mmwsss.utils.files import content_hash
 
 _FILES = ('img_path', 'seg_map_path', 'context_path')
@@ -65,7 +66,7 @@ def data_hash(datasets: Iterable[Mapping[str, Any]], cache: dict[str, str] | Non
 
 
 def _items(config: Mapping[str, Any]) -> Iterable[Any]:
-    dataset = HOST_DATASETS.build(_unread(config))
+    dataset = HOST_DATASETS.build(without_pictures(config))
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         labels = info.get('gt_label')
@@ -74,18 +75,6 @@ def _items(config: Mapping[str, Any]) -> Iterable[Any]:
             labels.tolist() if hasattr(labels, 'tolist') else labels,
         ]
     yield list(getattr(dataset, 'metainfo', {}).get('classes') or ())
-
-
-def _unread(config: Any) -> Any:
-    """The config of a data set whose pictures are neither opened nor turned into inputs."""
-    if isinstance(config, Mapping):
-        plain = {key: _unread(value) for key, value in config.items()}
-        if 'pipeline' in plain:
-            plain['pipeline'] = []
-        if plain.get('type') in ('mmwsss.ImageLabelDataset', 'ImageLabelDataset'):
-            plain['check_files'] = False
-        return plain
-    return [_unread(value) for value in config] if isinstance(config, (list, tuple)) else config
 
 
 def _size(path: str) -> int:

@@ -10,9 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmwsss.config import load_config, load_data, load_generator
+from mmwsss.datasets.checks import check_data
+from mmwsss.datasets.listing import without_pictures
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
+from mmwsss.structures.output_marker import mark_output
 from mmwsss.utils.errors import InputError
 
 _MAIN_OUTPUT = {'make_masks': 'folder', 'scenes': 'folder'}
@@ -57,12 +60,16 @@ class Pipeline:
     def _add_classes(self) -> None:
         """Classes are those of the training set; another split may show fewer of them."""
         if 'scenes' not in self.runs:
-            first = next(entry for entry in self.cfg.runs.values() if entry is not None)
-            probe = load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
-            use_scope(probe)
-            train_set = {**probe.train_set.to_dict(), 'pipeline': [], 'check_files': False}
+            cfg = self._first_config()
+            use_scope(cfg)
+            train_set = without_pictures(cfg.train_set.to_dict())
             self.data['classes'] = list(DATASETS.build(train_set).metainfo['classes'])
         self.data['num_classes'] = len(self.data['classes'])
+
+    def _first_config(self) -> Config:
+        """The first run's config: all of them have the same data sets."""
+        first = next(entry for entry in self.cfg.runs.values() if entry is not None)
+        return load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
 
     def _add(self, name: str, entry: dict[str, Any]) -> None:
         kind = load_config(entry['config']).get('kind')
@@ -188,12 +195,29 @@ class Pipeline:
             self.store.restart(ordered, self._named(restart))
         for run in ordered:
             self.store.key(run)
+        mark_output(self.work_dir)
+        self._check_pictures()
         for run in ordered:
             stood = self.store.finished(run) is not None
             result = self.store.get(run)
             note = 'stands' if stood else f'{result["seconds"]:.0f} s'
             self.on_message(f'{run.name}: {figures_line(result.get("figures"))} ({note})')
         return write_summary_and_report(self, with_report=until is None)
+
+    def _check_pictures(self) -> None:
+        """Look at every picture and say what is there, unless generated scenes are the data.
+
+        Raises:
+            InputError: If a training would fail on them.
+        """
+        if 'scenes' in self.runs:
+            return
+        cfg = self._first_config()
+        sets = {'train': cfg.pseudo_set, 'val': cfg.get('val_set'), 'test': cfg.get('test_set')}
+        report = check_data({name: value and value.to_dict() for name, value in sets.items()})
+        self.on_message(str(report))
+        if not report.ok:
+            raise InputError(f'The data cannot be trained on: {"; ".join(report.problems)}')
 
     def plan(self) -> str:
         """What stands, what will run, and what each did cost, as lines of text."""
