@@ -11,9 +11,11 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 
 import mmwsss  # noqa: F401  (first: cures torchvision)
+from mmwsss.config import load_config
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / 'golden' / 'reference.npz'
@@ -76,6 +78,19 @@ def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool 
 
 
 SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1}
+OURS = {'head_type': 'mmwsss.PooledHead', 'student_map': 'class_maps', 'teacher_maps': 'classes'}
+"""Our form: classifier and consistency loss on the student's own class maps."""
+
+
+def student_config(options: dict, data: dict | None = None) -> Config:
+    """A student alone, at scale small and in our form."""
+    return load_config('configs/vitb.py', {'head_type': OURS['head_type'], **options}, data=data, scale='small')
+
+
+def distiller_config(options: dict) -> Config:
+    """Teacher and student at scale small and in our form."""
+    return load_config('configs/ts_vitb_r50_cos_global.py', {**OURS, **options}, scale='small')
+
 
 TOY_SAM = {'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'global_attn_indexes': (0,), 'image_size': 64}
 TOY_CLIP = {

@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.cam import CAMGenerator
 from mmwsss.cam.layer_tap import LayerTap, target_layers
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.models.backbones.attention import explicit_attention
 from mmwsss.registry import MODELS
 from mmwsss.weights.packages import read_package

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_variables
+from conftest import SMALL, student_config, toy_variables
 from PIL import Image
 
 from mmwsss.apis import make_pseudo, train
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets import CamLabelDataset
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.transforms import LoadCamLabels, LoadSegMap
@@ -40,7 +40,7 @@ def chain(toy, tmp_path):
     """Maps of a toy student and an AffinityNet trained on them."""
     data = toy_variables(toy)
     classifier = {**data, **SMALL, 'embed_dims': 32, 'num_layers': 1}
-    train(load_config('configs/vitmini.py', classifier), tmp_path / 'student', quiet=True)
+    train(student_config(classifier), tmp_path / 'student', quiet=True)
     options = {**data, 'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'save_cam': True}
     maps = load_config('configs/pseudo/gradcam_ms.py', options)
     make_pseudo(maps, tmp_path / 'student' / 'epoch_1.pth', tmp_path / 'maps')

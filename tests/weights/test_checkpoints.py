@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_variables, write_toy
+from conftest import SMALL, distiller_config, student_config, toy_variables, write_toy
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmwsss
 from mmwsss.apis import init_classifier, train
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, read_checkpoint, weights_only
 from mmwsss.weights.embedded_config import parse_config
 
@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
     options = {**toy_variables(root), **TINY}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('warnings.warn', lambda *args, **kwargs: None)
-        train(load_config('configs/vitmini.py', options), root / 'run', quiet=True)
+        train(student_config(options), root / 'run', quiet=True)
     return root / 'run/epoch_1.pth', options
 
 
@@ -60,11 +60,11 @@ def test_no_way_in_runs_code(tmp_path, trained):
     torch.save({'state_dict': {}, 'meta': {'x': Attack(tmp_path / 'made')}}, path)
     (path.parent / 'last_checkpoint').write_text(str(path))
     cases = [
-        (load_config('configs/vitmini.py', {**options, 'student_init': str(path)}), tmp_path / 'a', False),
-        (load_config('configs/vitmini.py', {**options, 'load_from': str(path)}), tmp_path / 'b', False),
-        (load_config('configs/vitmini.py', options), path.parent, True),
+        (student_config({**options, 'student_init': str(path)}), tmp_path / 'a', False),
+        (student_config({**options, 'load_from': str(path)}), tmp_path / 'b', False),
+        (student_config(options), path.parent, True),
         (
-            load_config('configs/ts_vitmini_r18_cos_global.py', {**options, 'teacher_checkpoint': str(path)}),
+            distiller_config({**options, 'teacher_checkpoint': str(path)}),
             tmp_path / 'c',
             False,
         ),
@@ -113,7 +113,7 @@ def test_own_checkpoints_load_and_resume(trained, tmp_path):
     init_classifier(path)
     folder = shutil.copytree(path.parent, tmp_path / 'run')
     (folder / 'last_checkpoint').write_text(str(folder / path.name))
-    runner = train(load_config('configs/vitmini.py', {**options, 'epochs': 2}), folder, resume=True, quiet=True)
+    runner = train(student_config({**options, 'epochs': 2}), folder, resume=True, quiet=True)
     assert runner.epoch == 2 and len(runner.message_hub.get_scalar('train/loss').data[0]) > 3
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, TOY_CLIP, TOY_SAM, toy_variables, write_toy
+from conftest import SMALL, TOY_CLIP, TOY_SAM, distiller_config, student_config, toy_variables, write_toy
 
 import mmwsss
 from mmwsss.apis import init_classifier, make_pseudo, train
 from mmwsss.apis import test as run_test
 from mmwsss.apis.inference import init_segmentor
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.registry import MODELS, TRANSFORMS
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, read_checkpoint, weights_only
 from mmwsss.weights.trust import trusted, trusting
@@ -98,9 +98,9 @@ def bad(tmp_path):
     return path
 
 
-def _train(options, path, resume=False, config='configs/vitmini.py'):
+def _train(options, path, resume=False, config=student_config):
     folder = path.parent if resume else path.parent.parent / 'other'
-    train(load_config(config, {**NET, **options}), folder, resume=resume, quiet=True)
+    train(config({**NET, **options}), folder, resume=resume, quiet=True)
 
 
 def _clip(path):
@@ -126,7 +126,7 @@ ENTRIES = {
     'resume': lambda data, path: _train(data, path, resume=True),
     'pretrained': lambda data, path: _train({**data, 'student_init': str(path)}, path),
     'teacher': lambda data, path: _train(
-        {**data, 'teacher_checkpoint': str(path)}, path, config='configs/ts_vitmini_r18_cos_global.py'
+        {**data, 'teacher_checkpoint': str(path)}, path, config=distiller_config
     ),
     'timm': lambda data, path: MODELS.build({
         'type': 'mmwsss.TimmFeatures', 'name': 'resnet10t', 'out_indices': (1,),
