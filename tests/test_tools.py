@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import toy_variables
+from conftest import toy_data_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,15 +26,15 @@ TINY = {'img_size': 32, 'epochs': 1, 'num_workers': 0, 'batch_size': 4, 'embed_d
 
 def test_train_then_make_pseudo(toy, tmp_path):
     work_dir, out = tmp_path / 'work', tmp_path / 'masks'
-    data = toy_variables(toy)
-    command = ['tools/train.py', 'configs/vitb.py', '--scale', 'small', '--work-dir', work_dir]
-    done = run(*command, *options({**data, **TINY, 'head_type': 'mmwsss.PooledHead'}))
+    data = toy_data_file(toy)
+    command = ['tools/train.py', 'configs/vitb.py', '--data', data, '--scale', 'small', '--work-dir', work_dir]
+    done = run(*command, *options({**TINY, 'head_type': 'mmwsss.PooledHead'}))
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'Exp name: vitb' in done.stdout + done.stderr
     checkpoint = work_dir / 'epoch_1.pth'
-    small = {**data, 'img_size': 32, 'scales': '[1.0]', 'size_divisor': 8}
+    small = ['--data', data, *options({'img_size': 32, 'scales': '[1.0]', 'size_divisor': 8})]
     (toy / 'img' / 'train' / 'sub0' / 'picture 4.jpg').write_bytes(b'spoilt')
-    command = ['tools/make_pseudo.py', 'configs/pseudo/gradcam_ms_crf.py', checkpoint, '--out', out, *options(small)]
+    command = ['tools/make_pseudo.py', 'configs/pseudo/gradcam_ms_crf.py', checkpoint, '--out', out, *small]
     done = run(*command)
     assert done.returncode == 1, done.stderr[-2000:]
     assert '"ok": 11, "failed": 1' in done.stdout and 'unrefined: iou_image' in done.stdout
@@ -44,7 +44,7 @@ def test_train_then_make_pseudo(toy, tmp_path):
     assert refused.returncode == 2
     assert 'error: The masks in' in refused.stderr and 'Traceback' not in refused.stderr
     figures = run('tools/evaluate_cam.py', 'configs/pseudo/gradcam_ms.py', checkpoint, '--split', 'pseudo',
-                  '--out', tmp_path / 'f.json', *options(small))  # fmt: skip
+                  '--out', tmp_path / 'f.json', *small)  # fmt: skip
     assert figures.returncode == 2 and 'picture 4.jpg: it is not an image file' in figures.stderr
 
 
@@ -63,16 +63,16 @@ def test_train_then_make_pseudo(toy, tmp_path):
 )  # fmt: skip
 def test_clear_errors(config, more, message, toy, tmp_path):
     tiny = TINY if 'seg' not in config else {}
-    command = ['tools/train.py', config, '--scale', 'small', '--work-dir', tmp_path / 'w']
-    done = run(*command, *options({**toy_variables(toy), **tiny, **more}))
+    command = ['tools/train.py', config, '--data', toy_data_file(toy), '--scale', 'small', '--work-dir', tmp_path / 'w']
+    done = run(*command, *options({**tiny, **more}))
     assert done.returncode == 2
     assert message in done.stderr and 'Traceback' not in done.stderr
 
 
 def test_bad_training_images_are_named_before_training(toy, tmp_path):
     (toy / 'img' / 'train' / 'sub0' / 'picture 4.jpg').write_bytes(b'')
-    command = ['tools/train.py', 'configs/vitb.py', '--scale', 'small', '--work-dir', tmp_path / 'w']
-    done = run(*command, *options({**toy_variables(toy), **TINY}))
+    command = ['tools/train.py', 'configs/vitb.py', '--data', toy_data_file(toy), '--scale', 'small']
+    done = run(*command, '--work-dir', tmp_path / 'w', *options(TINY))
     assert done.returncode == 2
     assert '1 of 12 images of' in done.stderr and 'picture 4.jpg: the file is empty' in done.stderr
 

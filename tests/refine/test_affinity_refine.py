@@ -39,12 +39,13 @@ def test_load_seg_map(tmp_path):
 def chain(toy, tmp_path):
     """Maps of a toy student and an AffinityNet trained on them."""
     data = toy_variables(toy)
-    classifier = {**data, **SMALL, 'embed_dims': 32, 'num_layers': 1}
-    train(student_config(classifier), tmp_path / 'student', quiet=True)
-    options = {**data, 'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'save_cam': True}
-    maps = load_config('configs/pseudo/gradcam_ms.py', options)
+    classifier = {**SMALL, 'embed_dims': 32, 'num_layers': 1}
+    train(student_config(classifier, data), tmp_path / 'student', quiet=True)
+    options = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'save_cam': True}
+    maps = load_config('configs/pseudo/gradcam_ms.py', options, data=data)
     make_pseudo(maps, tmp_path / 'student' / 'epoch_1.pth', tmp_path / 'maps')
-    cfg = load_config('configs/affinity/affinity_mini.py', {**data, **SMALL, 'cam_root': str(tmp_path / 'maps')})
+    options = {**SMALL, 'cam_root': str(tmp_path / 'maps')}
+    cfg = load_config('configs/affinity/affinity_mini.py', options, data=data)
     train(cfg, tmp_path / 'affinity', quiet=True)
     return tmp_path / 'affinity' / 'epoch_1.pth', tmp_path / 'maps'
 

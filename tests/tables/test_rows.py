@@ -83,12 +83,12 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp('rows')
     for split in ('train', 'val', 'test'):
         write_toy(root, 40 if split == 'test' else 12, split=split)
-    return toy_variables(root, val=True, test=True)
+    return {**toy_variables(root, val=True, test=True), 'group_file': None, 'pixel_share': 0.5}
 
 
 def small(path, data, **more):
     """A config of the tables at scale small, its networks and pictures smaller still."""
-    tiny = options_that_act(path, {**SMALL, 'embed_dims': 32, 'pixel_share': 0.5}, data=data, scale='small')
+    tiny = options_that_act(path, {**SMALL, 'embed_dims': 32}, data=data, scale='small')
     return load_config(path, {**tiny, **more}, data=data, scale='small')
 
 

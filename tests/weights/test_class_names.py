@@ -110,12 +110,13 @@ def test_make_pseudo(tmp_path):
     """Weights for fire and smoke make smoke masks from the smoke map, or none at all."""
     root = write_toy(tmp_path / 'toy', 3)
     path = save(tmp_path / 'two.pth', BOTH)
-    options = {**toy_variables(root), 'img_size': 32, 'method': 'cam', 'workers': 0, 'save_cam': True}
+    data = toy_variables(root)
+    options = {'img_size': 32, 'method': 'cam', 'workers': 0, 'save_cam': True}
     with pytest.raises(ValueError, match=r"classes \['smoke'\], .* has \['fire', 'smoke'\]"):
-        run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options), path, tmp_path / 'refused')
+        run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options, data=data), path, tmp_path / 'refused')
     maps = {}
     for name, chosen in (('fire', {'smoke': 'fire'}), ('smoke', {'smoke': 'smoke'})):
-        cfg = load_config('configs/pseudo/gradcam_ms.py', {**options, 'class_map': chosen})
+        cfg = load_config('configs/pseudo/gradcam_ms.py', {**options, 'class_map': chosen}, data=data)
         assert run_make_pseudo(cfg, path, tmp_path / name)['ok'] == 3
         files = sorted((tmp_path / name).rglob('*.npz'))
         assert len(files) == 3
@@ -127,7 +128,7 @@ def test_make_pseudo(tmp_path):
         small['state_dict'][key] = content[key][1:]
     small['state_dict'].update({key: value for key, value in content.items() if not key.startswith('head.')})
     torch.save(small, one)
-    run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options), one, tmp_path / 'one')
+    run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options, data=data), one, tmp_path / 'one')
     expected = [np.load(file) for file in sorted((tmp_path / 'one').rglob('*.npz'))]
     for mapped, single in zip(maps['smoke'], expected):
         assert all(np.array_equal(mapped[key], single[key]) for key in single.files)
