@@ -165,9 +165,9 @@ def test_a_gradient_cam_of_the_paper_reads_what_the_table_says():
     assert layers['4.5b-5_4_2'] == layers['4.4a-fusion'] == (-5, -4, -2) and layers['4.5b-4_1'] == (-4, -1)
     scales = [list(load_config(row.pseudo).pseudo.generator.scales) for row in select_rows(['4.6'])]
     assert scales == [[0.5], [1.0], [1.5], [2.0], [0.5, 1.0, 1.5, 2.0]]
-    exponents = [load_config(row.pseudo).pseudo.refine[1].bg_exponent for row in select_rows(['4.11c'])]
+    exponents = [load_config(row.pseudo).pseudo.refine[0].bg_exponent for row in select_rows(['4.11c'])]
     assert exponents == [2, 12, 16, 24, 32]
-    sam = [load_config(row.pseudo).pseudo.refine[1] for row in select_rows(['4.11a', '4.11b'])]
+    sam = [load_config(row.pseudo).pseudo.refine[0] for row in select_rows(['4.11a', '4.11b'])]
     assert [(step.points_per_side, step.strategy) for step in sam] == [
         (16, 'copy'), (32, 'copy'), (32, 'and'), (32, 'or'), (32, 'copy')
     ]  # fmt: skip
