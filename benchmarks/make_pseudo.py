@@ -23,7 +23,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.apis import make_pseudo
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets import ShapesScenes
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.pseudo.work_group import cores_of_this_process

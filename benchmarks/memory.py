@@ -25,7 +25,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.apis import make_pseudo
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets import ShapesScenes
 from mmwsss.evaluation import CamFigures, SegmentationFigures, count_pixels
 

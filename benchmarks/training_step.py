@@ -13,7 +13,7 @@ from common import VITS, build, parser, side_by_side, start, table
 from mmengine.optim import OptimWrapper
 from mmpretrain.structures import DataSample
 
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.registry import MODELS
 
 

@@ -13,7 +13,7 @@ model = dict(
     teacher=_base_.teacher,
     teacher_checkpoint=teacher_checkpoint,
     cache_teacher=cache_teacher,
-    teacher_command='python tools/train.py configs/r50_pcm.py',
+    teacher_command=_base_.teacher_command,
     student_map=_base_.student_map,
     neck=None if _base_.student_map == 'class_maps' else _base_.projection,
     kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),

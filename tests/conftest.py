@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 
 import mmwsss  # noqa: F401  (first: cures torchvision)
+from mmwsss.config import load_config
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / 'golden' / 'reference.npz'
@@ -75,7 +78,28 @@ def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool 
     return variables
 
 
+def toy_data_file(root: Path, **more: Any) -> Path:
+    """The same as a file for ``--data``, beside the folders."""
+    lines = [f'{name} = {value!r}' for name, value in {**toy_variables(root), **more}.items()]
+    path = root / 'data.py'
+    path.write_text('\n'.join(lines))
+    return path
+
+
 SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1}
+OURS = {'head_type': 'mmwsss.PooledHead', 'student_map': 'class_maps', 'teacher_maps': 'classes'}
+"""Our form: classifier and consistency loss on the student's own class maps."""
+
+
+def student_config(options: dict, data: dict | None = None) -> Config:
+    """A student alone, at scale small and in our form."""
+    return load_config('configs/vitb.py', {'head_type': OURS['head_type'], **options}, data=data, scale='small')
+
+
+def distiller_config(options: dict, data: dict | None = None) -> Config:
+    """Teacher and student at scale small and in our form."""
+    return load_config('configs/ts_vitb_r50_cos_global.py', {**OURS, **options}, data=data, scale='small')
+
 
 TOY_SAM = {'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'global_attn_indexes': (0,), 'image_size': 64}
 TOY_CLIP = {

@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--table', nargs='+', help='with --list: only these tables or rows')
     parser.add_argument('--json', action='store_true', help='with --list: as JSON')
     add_option_arguments(parser)
-    parser.set_defaults(data='smoke5k', scale='small')
+    parser.set_defaults(data='smoke5k_wsss', scale='small')
     parser.add_argument('--seeds', type=int, default=3, help='number of seeds')
     parser.add_argument('--first-seed', type=int, default=42)
     parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')

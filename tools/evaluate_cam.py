@@ -20,7 +20,7 @@ from mmwsss.utils.files import write_json
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = tool_parser(__doc__, 'configs/pseudo/gradcam_ms.py work_dirs/vitmini/epoch_10.pth --split val')
+    parser = tool_parser(__doc__, 'configs/pseudo/gradcam_ms.py work_dirs/vitb/epoch_3.pth --split val')
     add_config_arguments(parser, 'configs/pseudo/gradcam_ms.py')
     parser.add_argument('checkpoint', help='weights of the classifier or distiller')
     parser.add_argument(

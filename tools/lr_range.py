@@ -11,7 +11,7 @@ from mmwsss.cli.session import tool_session
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = tool_parser(__doc__, 'configs/vitmini.py --steps 200 --cfg-options dataset_root=/data/smoke')
+    parser = tool_parser(__doc__, 'configs/vitb.py --scale small --steps 200 --cfg-options dataset_root=/data/smoke')
     add_config_arguments(parser, 'configs/ts_vitb_r50_cos_global.py')
     parser.add_argument('--out', help='output folder (work_dirs/lr_range/<config name>)')
     parser.add_argument('--lowest', type=float, help='first rate (1e-7)')

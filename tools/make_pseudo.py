@@ -23,7 +23,7 @@ from mmwsss.cli.session import tool_session
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = tool_parser(__doc__, 'configs/pseudo/gradcam_ms_crf.py work_dirs/vitmini/epoch_10.pth --out pseudo')
+    parser = tool_parser(__doc__, 'configs/pseudo/gradcam_ms_crf.py work_dirs/vitb/epoch_3.pth --out pseudo')
     add_config_arguments(parser, 'configs/pseudo/gradcam_ms_crf.py')
     parser.add_argument('checkpoint', help='weights of the classifier or distiller')
     parser.add_argument('--out', required=True, help='output folder')

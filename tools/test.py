@@ -12,7 +12,7 @@ from mmwsss.utils.files import write_json
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = tool_parser(__doc__, 'configs/vitmini.py work_dirs/vitmini/epoch_10.pth --out figures.json')
+    parser = tool_parser(__doc__, 'configs/vitb.py work_dirs/vitb/epoch_3.pth --out figures.json')
     add_config_arguments(parser, 'configs/seg/segformer_mit-b0_pseudo-512x512.py')
     parser.add_argument('checkpoint', help='the weights')
     parser.add_argument('--work-dir', help='folder for logs (work_dirs/<config name>)')

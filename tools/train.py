@@ -11,7 +11,9 @@ from mmwsss.cli.session import tool_session
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = tool_parser(__doc__, 'configs/vitmini.py --work-dir work_dirs/new --cfg-options dataset_root=/data/smoke')
+    parser = tool_parser(
+        __doc__, 'configs/vitb.py --scale small --work-dir work_dirs/new --cfg-options dataset_root=/data/smoke'
+    )
     add_config_arguments(parser, 'configs/ts_vitb_r50_cos_global.py')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints (work_dirs/<config name>)')
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint of the work folder')

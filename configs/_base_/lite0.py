@@ -1,6 +1,7 @@
 # The small networks: EfficientNet-Lite0 from ImageNet (pip install "mmwsss[pretrained]"). The teacher is the whole
 # network with the pixel correlation module. The student is a vision transformer on its early stages: class token, patch
-# tokens and attention as of any ViT, with features that know something already.
+# tokens and attention as of any ViT, with features that know something already. A scale may put it in the place of
+# vitb_r50.py for every config but r50.py and r101.py.
 _base_ = './small_recipe.py'
 pretrained = True  # False: start from scratch
 weights = 'package://efficientnet-lite0'
@@ -13,10 +14,11 @@ stem_frozen_stages = 0  # number of stages of the stem that do not learn
 embed_dims = 192
 num_layers = 4
 head_type = 'mmwsss.PooledHead'
-student_map = 'class_maps'  # what the consistency loss acts on; 'patch_tokens': projected patch tokens (paper)
+student_map = 'class_maps'  # 'patch_tokens': projected, as in the paper
 teacher_maps = 'classes'  # 'classes_and_extra': the paper's untrained map beside them
 student_init = None  # checkpoint of a whole classifier to start from
 teacher_init = None
+teacher_command = None  # it has the scale's name in it
 
 # the name that all bases of networks give to it; these weights were trained with mean 127 and deviation 128
 imagenet = dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0], to_rgb=True)
@@ -79,12 +81,4 @@ teacher = dict(
         feature_channels=32,
         correlation_channels=64,
     ),
-)
-
-cnn = deep_cnn = dict(
-    type='mmwsss.MapClassifier',
-    init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
-    data_preprocessor=imagenet,
-    backbone=dict(teacher['backbone'], out_indices=(4,)),
-    head=dict(type='mmwsss.PooledHead', num_classes=_base_.num_classes, in_channels=320),
 )

@@ -1,6 +1,6 @@
 # The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (vitmini_r18.py),
 # which a scale puts in the place of this one, have the same names: head_type, student_map, teacher_maps, student_init,
-# teacher_init, patch_size; student, projection, teacher, cnn, deep_cnn.
+# teacher_init, teacher_command, patch_size; student, projection, teacher, cnn, deep_cnn.
 _base_ = './paper_recipe.py'
 patch_size = 16
 head_type = 'mmwsss.ClassTokenHead'  # 'mmwsss.PooledHead': a classifier on the patch tokens, which has class maps
@@ -8,6 +8,7 @@ student_map = 'patch_tokens'  # what the consistency loss acts on: projected; 'c
 teacher_maps = 'classes_and_extra'  # the paper's code; 'classes' has no untrained map
 student_init = None  # checkpoint of the same classifier to start from
 teacher_init = None
+teacher_command = 'python tools/train.py configs/r50_pcm.py'
 
 imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 

@@ -13,6 +13,7 @@ student_map = 'patch_tokens'
 teacher_maps = 'classes_and_extra'
 student_init = None  # checkpoint to start from: of the same classifier, trained on generated scenes for example
 teacher_init = None
+teacher_command = 'python tools/train.py configs/r50_pcm.py --scale small'
 pretrained = False  # these networks have no weights to fetch
 
 imagenet = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)

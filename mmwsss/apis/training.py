@@ -10,7 +10,6 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import get_world_size
-from mmengine.logging import print_log
 from mmengine.registry import DATASETS as HOST_DATASETS
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -111,9 +110,11 @@ def train(
         for path in (cfg.get('load_from'), resumed):
             if path and Path(path).is_file():
                 check_checkpoint(path)
-        fit_batches(cfg)
+        note = fit_batches(cfg)
         mark_output(cfg.work_dir)  # its pictures are never taken for images
         runner = _build_runner(cfg, quiet)
+        if note is not None:
+            runner.logger.warning(f'Training in {cfg.work_dir}: {note}.')
         runner.register_hook(FiniteLossHook())
         if quiet:
             runner.register_hook(ProgressHook())
@@ -121,23 +122,25 @@ def train(
     return runner
 
 
-def fit_batches(cfg: Config) -> None:
-    """Let batches be no larger than the training set, and none of a single image; says what it changes.
+def fit_batches(cfg: Config) -> str | None:
+    """Let batches be no larger than the training set, and none of a single image.
 
     Trainings that count iterations draw from the images without end: they are left alone.
 
     Args:
         cfg: A training config; ``train_dataloader`` is changed in place.
+
+    Returns:
+        What was changed and why, in one line; None where nothing was.
     """
     loader = cfg.get('train_dataloader')
     if loader is None or loader.get('batch_size') is None or loader.get('sampler', {}).get('type') != 'DefaultSampler':
-        return
+        return None
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
     images = len(HOST_DATASETS.build(without_pictures(loader.dataset.to_dict())))
     plan = plan_batches(images, loader.batch_size, loader.get('drop_last', False), get_world_size())
     loader.update(batch_size=plan.batch_size, drop_last=plan.drop_last)
-    if plan.note is not None:
-        print_log(f'Training in {cfg.work_dir}: {plan.note}.', 'current', logging.WARNING)
+    return plan.note
 
 
 def _build_runner(cfg: Config, quiet: bool) -> Runner:

@@ -3,11 +3,11 @@ import math
 
 import numpy as np
 import pytest
-from conftest import SMALL, toy_variables
+from conftest import SMALL, student_config, toy_variables
 from PIL import Image
 
 from mmwsss.apis.lr_range import lr_range_test, rates, smooth, suggest
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 
 
 def test_rates_and_smoothing_by_hand():
@@ -29,8 +29,8 @@ def test_suggestion_is_where_the_loss_falls():
 
 
 def test_curve_of_a_config(toy, tmp_path):
-    options = {**toy_variables(toy), **SMALL, 'embed_dims': 32, 'num_layers': 1}
-    result = lr_range_test(load_config('configs/vitmini.py', options), tmp_path, 1e-4, 1.0, 20)
+    options = {**SMALL, 'embed_dims': 32, 'num_layers': 1}
+    result = lr_range_test(student_config(options, toy_variables(toy)), tmp_path, 1e-4, 1.0, 20)
     with open(result['csv'], newline='') as handle:
         rows = list(csv.DictReader(handle))
     assert len(rows) == result['steps'] <= 20
@@ -41,9 +41,9 @@ def test_curve_of_a_config(toy, tmp_path):
 
 
 def test_stops_where_the_loss_diverges(toy, tmp_path):
-    options = {**toy_variables(toy), **SMALL}
+    cfg = load_config('configs/r50.py', SMALL, data=toy_variables(toy), scale='small')
     try:
-        result = lr_range_test(load_config('configs/r18.py', options), tmp_path, 1e-3, 1e9, 60)
+        result = lr_range_test(cfg, tmp_path, 1e-3, 1e9, 60)
         assert result['steps'] < 60
     except ValueError as error:  # a curve that only rises has no suggestion, but it was written
         assert 'falls somewhere' in str(error)
@@ -52,4 +52,4 @@ def test_stops_where_the_loss_diverges(toy, tmp_path):
 
 def test_errors(toy, tmp_path):
     with pytest.raises(ValueError, match='Expected 0 < lowest < highest and steps >= 6, but got 1, 0.1 and 9'):
-        lr_range_test(load_config('configs/vitmini.py', toy_variables(toy)), tmp_path, 1, 0.1, 9)
+        lr_range_test(student_config({}, toy_variables(toy)), tmp_path, 1, 0.1, 9)

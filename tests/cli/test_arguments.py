@@ -20,7 +20,7 @@ from mmwsss.cli.arguments import (
 @pytest.fixture
 def parser():
     made = tool_parser('What it does.', 'a.py')
-    add_config_arguments(made, 'configs/vitmini.py')
+    add_config_arguments(made, 'configs/vitb.py')
     add_model_config_argument(made)
     add_launcher_arguments(made)
     add_trust_flag(made)
@@ -52,9 +52,10 @@ def test_model_config(parser, calls):
 
 
 def test_a_real_config(parser):
-    args = parser.parse_args(['configs/vitmini.py', '--cfg-options', 'img_size=64', 'train_cfg.max_epochs=3'])
-    cfg = config_of(args)
-    assert cfg.img_size == 64 and cfg.train_cfg.max_epochs == 3
+    words = ['configs/vitb.py', '--scale', 'small', '--cfg-options', 'img_size=64', 'train_cfg.max_epochs=5']
+    cfg = config_of(parser.parse_args(words))
+    assert cfg.img_size == 64 and cfg.train_cfg.max_epochs == 5
+    assert cfg.embed_dims == 96  # of the scale's networks
 
 
 def test_launchers(parser):

@@ -113,7 +113,7 @@ def test_what_is_missing_is_named():
 
 
 def test_registered():
-    assert isinstance(TRANSFORMS.build({'type': 'PastePlume', 'prob': 0.2}), PastePlume)
+    assert isinstance(TRANSFORMS.build({'type': 'mmwsss.PastePlume', 'prob': 0.2}), PastePlume)
     assert 'prob=0.2' in repr(PastePlume(prob=0.2))
 
 

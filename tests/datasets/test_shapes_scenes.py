@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwsss.config import load_data
 from mmwsss.datasets import ShapesScenes
-from mmwsss.datasets.converters.scenes import SHAPES_VARIABLES, export_scenes
+from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.shapes_scenes import CLASSES
 
 
@@ -56,7 +57,7 @@ def test_objects_stand_on_their_surrounding():
 
 def test_export(tmp_path):
     export_scenes(tmp_path, {'train': 6, 'test': 4}, 48, kind='shapes')
-    with open(tmp_path / SHAPES_VARIABLES['train_ann'], newline='') as handle:
+    with open(tmp_path / load_data('shapes_scenes')['train_ann'], newline='') as handle:
         rows = list(csv.reader(handle))
     assert rows[0] == ['path', 'label'] and len(rows) == 7
     scenes = ShapesScenes(6, 48, seed=0, context_given=0.95, context_without=0.15, test_mode=True)

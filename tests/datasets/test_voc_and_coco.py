@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import SMALL, student_config
 from PIL import Image
 from pycocotools import mask as coder
 
 import mmwsss
 from mmwsss.apis import evaluate_protocol, init_classifier, make_pseudo, train
-from mmwsss.config.loading import data_options, load_config
+from mmwsss.config import load_config, load_data
 from mmwsss.datasets.converters.coco import convert_coco, semantic_mask
 from mmwsss.datasets.converters.voc import CLASSES, convert_voc
 from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
@@ -88,19 +88,16 @@ def test_voc_says_what_is_missing(tmp_path):
         convert_voc(tmp_path)
 
 
-def voc_options(root, **more):
-    return {**data_options('configs/data/voc12.py'), 'dataset_root': str(root), **more}
-
-
 @pytest.mark.filterwarnings('ignore')
 def test_voc_through_the_chain(tmp_path, monkeypatch):
     root = write_voc(tmp_path / 'VOC2012', train=6, aug=6)
     convert_voc(root)
     tiny = {**SMALL, 'embed_dims': 32, 'num_layers': 2}
-    train(load_config('configs/vitmini.py', voc_options(root, **tiny)), tmp_path / 'work', quiet=True)
+    data = {**load_data('voc12'), 'dataset_root': str(root)}
+    train(student_config(tiny, data), tmp_path / 'work', quiet=True)
     checkpoint = tmp_path / 'work/epoch_1.pth'
     maps = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'per_scale_min_max': False}
-    cfg = load_config('configs/pseudo/gradcam_ms_crf.py', voc_options(root, **maps))
+    cfg = load_config('configs/pseudo/gradcam_ms_crf.py', maps, data=data)
     summary = make_pseudo(cfg, checkpoint, tmp_path / 'masks')
     assert summary['ok'] == 12 and set(summary['mask']['per_class']) == {'background', *CLASSES}
     values = set()
@@ -108,7 +105,7 @@ def test_voc_through_the_chain(tmp_path, monkeypatch):
         values |= set(np.unique(np.array(Image.open(path))))
     assert values <= {0, 4, 15}  # classes of the labels only
     model = init_classifier(checkpoint)
-    cfg = load_config('configs/pseudo/gradcam_ms.py', voc_options(root, **maps))
+    cfg = load_config('configs/pseudo/gradcam_ms.py', maps, data=data)
     with pytest.raises(ValueError, match='Expected 1464 images for the protocol train_1464_fixed, but got 6'):
         evaluate_protocol(cfg, model, 'train_1464_fixed', 0.3)
     with pytest.raises(ValueError, match=r"Expected a protocol of .*'val'\], but got 'trainval'"):
@@ -198,12 +195,12 @@ def test_coco_trains_with_its_negatives(tmp_path):
     convert_coco(tmp_path / 'coco', tmp_path / 'out')
     (tmp_path / 'out/img_dir').mkdir()
     (tmp_path / 'out/img_dir/train2014').symlink_to(tmp_path / 'coco/train2014')
-    options = {**data_options('configs/data/coco14.py'), 'dataset_root': str(tmp_path / 'out'), 'num_classes': 3}
-    options.update({'test_ann': None, 'test_img': None, 'test_masks': None})
+    data = {**load_data('coco14'), 'dataset_root': str(tmp_path / 'out'), 'num_classes': 3}
+    data.update({'test_ann': None, 'test_img': None, 'test_masks': None})
     tiny = {**SMALL, 'batch_size': 3, 'embed_dims': 32, 'num_layers': 1}
-    train(load_config('configs/vitmini.py', {**options, **tiny}), tmp_path / 'work', quiet=True)
+    train(student_config(tiny, data), tmp_path / 'work', quiet=True)
     maps = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8}
-    cfg = load_config('configs/pseudo/gradcam_ms.py', {**options, **maps})
+    cfg = load_config('configs/pseudo/gradcam_ms.py', maps, data=data)
     summary = make_pseudo(cfg, tmp_path / 'work/epoch_1.pth', tmp_path / 'masks')
     assert summary['ok'] == 3 and summary['without_class'] == 1
 

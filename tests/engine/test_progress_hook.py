@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from conftest import SMALL, toy_variables
+from conftest import SMALL, student_config, toy_variables
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 import mmwsss
-from mmwsss.config import load_config
 from mmwsss.engine.hooks import ProgressHook
 from mmwsss.engine.hooks import progress as module
 
@@ -65,8 +64,8 @@ def test_only_the_first_process_speaks(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize('quiet', [True, False])
 def test_training_adds_it(toy, tmp_path, capsys, quiet):
-    variables = {**toy_variables(toy), **SMALL, 'embed_dims': 32, 'num_layers': 1}
-    cfg = load_config('configs/vitmini.py', variables)
+    options = {**SMALL, 'embed_dims': 32, 'num_layers': 1}
+    cfg = student_config(options, toy_variables(toy))
     made = mmwsss.train(cfg, tmp_path / 'student', quiet=quiet)
     assert any(isinstance(hook, ProgressHook) for hook in made.hooks) == quiet
     assert (f'training {tmp_path.name}/student: 3/3' in capsys.readouterr().err) == quiet

@@ -1,9 +1,11 @@
 """The small networks on ImageNet's EfficientNet-Lite0: a hybrid student, its teacher, the segmentor."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
@@ -12,7 +14,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.cam import CAMGenerator
 from mmwsss.cam.layer_tap import LayerTap, target_layers
-from mmwsss.config.loading import load_config
+from mmwsss.config import Scale, load_config
 from mmwsss.models.backbones.attention import explicit_attention
 from mmwsss.registry import MODELS
 from mmwsss.weights.packages import read_package
@@ -23,7 +25,8 @@ STEM = 'patch_embed.projection.backbone.network.'
 
 def config(**options):
     init_default_scope('mmpretrain')
-    return load_config('configs/_base_/lite0.py', {**SMALL, **options})
+    scale = Scale(Path('lite0.py'), ConfigDict(bases={'_base_/vitb_r50.py': '_base_/lite0.py'}))
+    return load_config('configs/ts_vitb_r50_cos_global.py', {**SMALL, **options}, scale=scale)
 
 
 def build(settings):
@@ -85,7 +88,7 @@ def test_maps_of_every_kind(head):
     for method in methods + ['cam'] * (head == 'PooledHead'):
         generator = CAMGenerator(method, target_layers=(-1,), classes='all', scales=(0.5, 1.0))
         result = generator(student, inputs)
-        assert result.layer_cams.shape[-2:] == (64, 64) and torch.isfinite(result.layer_cams).all(), method
+        assert result.maps.shape == (len(inputs), 1, 64, 64) and torch.isfinite(result.maps).all(), method
         assert torch.allclose(result.scores, student(inputs).sigmoid(), atol=1e-5)
 
 

@@ -12,11 +12,11 @@ import traceback
 from pathlib import Path
 
 import torch
-from conftest import SMALL, toy_variables
+from conftest import SMALL, student_config, toy_variables
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis import make_pseudo
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config, split_data_options
 from mmwsss.pseudo import PseudoMaskEngine, WorkGroup, engine
 from mmwsss.registry import MODELS
 from mmwsss.structures import Manifest
@@ -28,7 +28,7 @@ NET = {'embed_dims': 32, 'num_layers': 2}
 
 def write_checkpoint(path, toy, num_classes=1):
     """An untrained student with its config inside, as a training leaves it."""
-    cfg = load_config('configs/vitmini.py', {**toy_variables(toy), **SMALL, **NET, 'num_classes': num_classes})
+    cfg = student_config({**SMALL, **NET}, {**toy_variables(toy), 'num_classes': num_classes})
     init_default_scope('mmpretrain')
     torch.manual_seed(0)
     model = MODELS.build(cfg.model.to_dict())
@@ -50,7 +50,8 @@ def config(toy, name='gradcam_ms_crf', **options):
         'mask_threshold': 0.5,
         'bg_exponent': 1.0,
     }
-    return load_config(f'configs/pseudo/{name}.py', {**toy_variables(toy), **variables, **options})
+    data, others = split_data_options(options)
+    return load_config(f'configs/pseudo/{name}.py', {**variables, **others}, data={**toy_variables(toy), **data})
 
 
 def tree(folder):

@@ -11,7 +11,7 @@ from helpers import config, manifest, tree, write_checkpoint
 from PIL import Image
 
 from mmwsss.apis import evaluate_cams, init_classifier, make_pseudo
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import count_pixels, segmentation_figures
 from mmwsss.pseudo import RunMismatchError
@@ -262,8 +262,8 @@ def test_a_class_called_ignore_keeps_its_coverage(toy, checkpoint, tmp_path):
 
 
 def test_config_without_pseudo(toy, checkpoint, tmp_path):
-    with pytest.raises(ValueError, match=r'Expected a pseudo config .*vitmini\.py'):
-        make_pseudo(load_config('configs/vitmini.py'), checkpoint, tmp_path / 'out')
+    with pytest.raises(ValueError, match=r'Expected a pseudo config .*vitb\.py'):
+        make_pseudo(load_config('configs/vitb.py'), checkpoint, tmp_path / 'out')
 
 
 @pytest.mark.parametrize('kind', ['folder', 'list'])

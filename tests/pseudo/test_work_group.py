@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch.distributed as dist
-from conftest import toy_variables, write_toy
+from conftest import toy_data_file, write_toy
 from helpers import config, free_port, outcome, tree, write_checkpoint
 
 import mmwsss
@@ -109,10 +109,19 @@ def test_torchrun_starts_again_what_died(tmp_path):
     toy = write_toy(tmp_path / 'toy', 300)
     checkpoint = write_checkpoint(tmp_path / 'student.pth', toy)
     make_pseudo(config(toy), checkpoint, tmp_path / 'one')
-    variables = {**toy_variables(toy), 'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5}
+    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5}
     options = [f'{key}={value}' for key, value in {**variables, 'mask_threshold': 0.5}.items()]
     command = ['tools/dist_make_pseudo.sh', 'configs/pseudo/gradcam_ms_crf.py', str(checkpoint), '2']
-    command += ['--out', str(tmp_path / 'two'), '--workers', '0', '--cfg-options', *options]
+    command += [
+        '--out',
+        str(tmp_path / 'two'),
+        '--workers',
+        '0',
+        '--data',
+        str(toy_data_file(toy)),
+        '--cfg-options',
+        *options,
+    ]
     path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
     environment = {**os.environ, 'PORT': str(free_port()), 'PATH': path, 'OMP_NUM_THREADS': '1'}
     run = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)

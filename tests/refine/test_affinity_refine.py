@@ -1,13 +1,15 @@
 """From kept maps to a trained AffinityNet to refined maps."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_variables
+from conftest import SMALL, student_config, toy_variables, write_toy
 from PIL import Image
 
 from mmwsss.apis import make_pseudo, train
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.datasets import CamLabelDataset
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.transforms import LoadCamLabels, LoadSegMap
@@ -35,22 +37,24 @@ def test_load_seg_map(tmp_path):
         LoadSegMap()({'img': np.zeros((5, 6, 3)), 'seg_map_path': str(tmp_path / 'mask.png')})
 
 
-@pytest.fixture
-def chain(toy, tmp_path):
-    """Maps of a toy student and an AffinityNet trained on them."""
-    data = toy_variables(toy)
-    classifier = {**data, **SMALL, 'embed_dims': 32, 'num_layers': 1}
-    train(load_config('configs/vitmini.py', classifier), tmp_path / 'student', quiet=True)
-    options = {**data, 'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'save_cam': True}
-    maps = load_config('configs/pseudo/gradcam_ms.py', options)
-    make_pseudo(maps, tmp_path / 'student' / 'epoch_1.pth', tmp_path / 'maps')
-    cfg = load_config('configs/affinity/affinity_mini.py', {**data, **SMALL, 'cam_root': str(tmp_path / 'maps')})
-    train(cfg, tmp_path / 'affinity', quiet=True)
-    return tmp_path / 'affinity' / 'epoch_1.pth', tmp_path / 'maps'
+@pytest.fixture(scope='module')
+def chain(tmp_path_factory):
+    """A toy student, its maps, and an AffinityNet trained on them."""
+    root = tmp_path_factory.mktemp('affinity')
+    data = toy_variables(write_toy(root / 'toy'))
+    classifier = {**SMALL, 'embed_dims': 32, 'num_layers': 1}
+    train(student_config(classifier, data), root / 'student', quiet=True)
+    options = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'method': 'cam', 'save_cam': True}
+    maps = load_config('configs/pseudo/gradcam_ms.py', options, data=data)
+    make_pseudo(maps, root / 'student' / 'epoch_1.pth', root / 'maps')
+    options = {**SMALL, 'cam_root': str(root / 'maps')}
+    cfg = load_config('configs/affinity/affinity_mini.py', options, data=data)
+    train(cfg, root / 'affinity', quiet=True)
+    return root / 'affinity' / 'epoch_1.pth', root / 'maps'
 
 
 def test_chain(chain, tmp_path):
-    checkpoint, maps = chain
+    checkpoint, maps = chain[0], shutil.copytree(chain[1], tmp_path / 'maps')
     step = AffinityRefine(checkpoint)
     assert not step.model.training
     rng = np.random.default_rng(0)
@@ -92,7 +96,7 @@ def test_errors(chain, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'trained AffinityNet in .*no\.pth.*Make it with: make it'):
         AffinityRefine(tmp_path / 'no.pth', 'make it')
     with pytest.raises(ValueError, match=r'Expected an AffinityNet in .*, but got mmwsss\.MapClassifier'):
-        AffinityRefine(tmp_path / 'student' / 'epoch_1.pth')
+        AffinityRefine(chain[1].parent / 'student' / 'epoch_1.pth')
     with pytest.raises(ValueError, match='Expected beta > 0 and num_squarings >= 0, but got 0'):
         AffinityRefine(chain[0], beta=0)
     with pytest.raises(ValueError, match='Expected bg_exponent > 0 or None, but got -1'):

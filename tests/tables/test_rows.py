@@ -9,13 +9,14 @@ from conftest import SMALL, TOY_SAM, toy_variables, write_toy
 from mmwsss.tables.scales import Scale
 
 from mmwsss.apis import make_pseudo, train
-from mmwsss.config.loading import config_variables, find_config, load_config
+from mmwsss.config import config_variables, find_config, load_config, load_scale, options_that_act
 from mmwsss.registry import TASK_UTILS
 from mmwsss.tables import ACR_ROWS, ROWS, select_rows
 
 ALL_ROWS = [*ROWS, *ACR_ROWS]
 CONFIGS = sorted({row.config for row in ALL_ROWS})
 PSEUDO = sorted({row.pseudo for row in ALL_ROWS if row.pseudo})
+MAIN, CONTROL, TEACHER = (f'configs/{name}.py' for name in ('ts_vitb_r50_cos_global', 'vitb', 'r50_pcm'))
 REPORTED = {
     '4.1': [26.10, 21.29, 13.18, 47.37, 47.99, None],
     '4.2': [68.27, 54.68, 52.93],
@@ -78,32 +79,30 @@ def test_select():
         select_rows(['5.1'])
 
 
-def small_options(path, root, **more):
-    tiny = {**SMALL, 'embed_dims': 32, 'num_layers': 5, 'group_file': None, 'pixel_share': 0.5, **more}
-    variables = {**toy_variables(root, val=True, test=True), **tiny}
-    known = config_variables(path)
-    return {name: value for name, value in variables.items() if name in known}
-
-
 @pytest.fixture(scope='session')
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp('rows')
     for split in ('train', 'val', 'test'):
         write_toy(root, 40 if split == 'test' else 12, split=split)
-    return root
+    return {**toy_variables(root, val=True, test=True), 'group_file': None, 'pixel_share': 0.5}
+
+
+def small(path, data, **more):
+    """A config of the tables at scale small, its networks and pictures smaller still."""
+    tiny = options_that_act(path, {**SMALL, 'embed_dims': 32}, data=data, scale='small')
+    return load_config(path, {**tiny, **more}, data=data, scale='small')
 
 
 @pytest.fixture(scope='session')
 def trained(data, tmp_path_factory):
-    """Checkpoints of small siblings, made once each."""
+    """Checkpoints at scale small, made once each."""
     made: dict[str, Path] = {}
     folder = tmp_path_factory.mktemp('trained')
 
-    def get(path, **more):
+    def get(path):
         name = Path(path).stem
         if name not in made:
-            cfg = load_config(path, small_options(path, data, **more))
-            train(cfg, folder / name, quiet=True)
+            train(small(path, data), folder / name, quiet=True)
             made[name] = folder / name / 'epoch_1.pth'
         return made[name]
 
@@ -111,16 +110,13 @@ def trained(data, tmp_path_factory):
 
 
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.parametrize('path', sorted({Scale('small').config(path) for path in CONFIGS}), ids=lambda p: Path(p).stem)
-def test_every_training_path_takes_its_steps(path, data, trained, toy_sam, tmp_path):
-    more = {}
-    if '_ts_' in f'_{Path(path).name}':
-        more['teacher_checkpoint'] = str(trained('configs/r18_pcm_extra.py'))
-    options = small_options(path, data, **more)
-    if 'sam_' in path:
-        options.update({'img_size': 64, 'model.arch': TOY_SAM, 'sam_checkpoint': str(toy_sam)})
-    cfg = load_config(path, options)
-    runner = train(cfg, tmp_path, quiet=True)
+@pytest.mark.parametrize('path', sorted({load_scale('small').config(path) for path in CONFIGS}), ids=lambda p: p.stem)
+def test_every_training_config_takes_its_steps(path, data, trained, toy_sam, tmp_path):
+    needs = load_config(path, scale='small').get('needs') or {}
+    more = {variable: str(trained(needed)) for variable, needed in needs.items()}
+    if path.stem.startswith('sam_'):
+        more.update({'img_size': 64, 'model.arch': TOY_SAM, 'sam_checkpoint': str(toy_sam)})
+    runner = train(small(path, data, **more), tmp_path, quiet=True)
     assert runner.iter >= 1
     losses = runner.message_hub.get_scalar('train/loss')
     assert torch.isfinite(torch.tensor(losses.current()))
@@ -133,19 +129,15 @@ def test_every_training_path_takes_its_steps(path, data, trained, toy_sam, tmp_p
 def affinity(data, trained, tmp_path_factory):
     """A toy AffinityNet, trained on the maps of a toy student."""
     folder = tmp_path_factory.mktemp('affinity')
-    path = 'configs/pseudo/gradcam_ms.py'
-    cfg = load_config(path, {**small_options(path, data), 'size_divisor': 8, 'scales': [1.0], 'save_cam': True})
-    make_pseudo(cfg, trained('configs/vitmini_tokens.py'), folder / 'maps')
-    path = 'configs/affinity/affinity_mini.py'
-    cfg = load_config(path, {**small_options(path, data), 'cam_root': str(folder / 'maps')})
-    train(cfg, folder / 'net', quiet=True)
+    cfg = small('configs/pseudo/gradcam_ms.py', data, scales=[1.0], save_cam=True)
+    make_pseudo(cfg, trained(CONTROL), folder / 'maps')
+    train(small('configs/affinity/affinity_r50.py', data, cam_root=str(folder / 'maps')), folder / 'net', quiet=True)
     return folder / 'net' / 'epoch_1.pth'
 
 
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('path', PSEUDO, ids=lambda path: Path(path).stem)
 def test_images_go_through_every_post_processing(path, data, trained, affinity, toy_sam, toy_clip, tmp_path):
-    layered = {'size_divisor': 8} if 'transcam' not in path else {}
     optional = {
         'sam_arch': TOY_SAM,
         'sam_checkpoint': str(toy_sam),
@@ -155,13 +147,11 @@ def test_images_go_through_every_post_processing(path, data, trained, affinity, 
         'clip_arch': 'toy-ablation',
         'clip_checkpoint': str(toy_clip),
     }
-    known = config_variables(path)
-    options = {**small_options(path, data), **layered}
-    options.update({name: value for name, value in optional.items() if name in known})
-    cfg = load_config(path, options)
+    known = config_variables(path, scale='small')
+    cfg = small(path, data, **{name: value for name, value in optional.items() if name in known})
     cfg.pseudo.dataset = {**cfg.test_set.to_dict(), 'indices': 4}
-    models = {'transcam': 'configs/conformer_mini.py', 'pcm_ms': 'configs/r18_pcm_extra.py'}
-    checkpoint = trained(models.get(Path(path).stem, 'configs/vitmini_tokens.py'))
+    models = {'transcam': 'configs/conformer_mini.py', 'pcm': TEACHER}
+    checkpoint = trained(models.get(cfg.pseudo.generator.method, CONTROL))
     summary = make_pseudo(cfg, checkpoint, tmp_path / 'masks')
     assert summary['ok'] == 4 and summary['failed'] == 0
     assert summary['mask']['num_images'] >= 2
@@ -188,9 +178,8 @@ def test_a_gradient_cam_of_the_paper_reads_what_the_table_says():
 
 @pytest.mark.parametrize('scale', ['paper', 'small'])
 def test_a_row_is_what_its_label_says(scale):
-    scale = Scale(scale)
     for row in select_rows(['4.7', '4.8', '4.9']):
-        model = load_config(scale.config(row.config)).model
+        model = load_config(row.config, scale=scale).model
         paradigm = 'co' if 'Co-training' in row.label or 'co-training' in row.label else 'ts'
         assert model.paradigm == paradigm, row
         assert (model.teacher_checkpoint is None) == (paradigm == 'co')
@@ -202,8 +191,8 @@ def test_a_row_is_what_its_label_says(scale):
         assert (model.neck is None) == ('No projection' in row.label)
         if row.row == '4.7-ts_l2_global':
             assert loss.normalize_l2 is False  # as in the paper's code
-    main = load_config(scale.main_row).model
-    assert main.student_map == 'patch_tokens' if 'student_map' in main else True
+    main = load_config(MAIN, scale=scale).model
+    assert main.student_map == 'patch_tokens'
     assert main.teacher.head.map_channels == 'classes_and_extra' and main.neck.out_channels == 2
-    assert main.student == load_config(scale.cfg.control).model
-    assert main.teacher == load_config(scale.cfg.teacher).model
+    assert main.student == load_config(CONTROL, scale=scale).model
+    assert main.teacher == load_config(TEACHER, scale=scale).model

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_variables, write_toy
+from conftest import SMALL, distiller_config, student_config, toy_data_file, toy_variables, write_toy
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 import mmwsss
 from mmwsss.apis import init_classifier, train
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, read_checkpoint, weights_only
 from mmwsss.weights.embedded_config import parse_config
 
@@ -35,11 +35,11 @@ class Attack:
 def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp('safe')
     write_toy(root)
-    options = {**toy_variables(root), **TINY}
+    data = toy_variables(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('warnings.warn', lambda *args, **kwargs: None)
-        train(load_config('configs/vitmini.py', options), root / 'run', quiet=True)
-    return root / 'run/epoch_1.pth', options
+        train(student_config(TINY, data), root / 'run', quiet=True)
+    return root / 'run/epoch_1.pth', data
 
 
 @pytest.mark.parametrize('legacy', [False, True])
@@ -54,17 +54,17 @@ def test_code_is_refused_and_not_run(tmp_path, legacy):
 @pytest.mark.filterwarnings('ignore')
 def test_no_way_in_runs_code(tmp_path, trained):
     """As start of a network, as what a run goes on from, as teacher, to test, and through MMEngine itself."""
-    _, options = trained
+    _, data = trained
     path = tmp_path / 'run/epoch_1.pth'
     path.parent.mkdir()
     torch.save({'state_dict': {}, 'meta': {'x': Attack(tmp_path / 'made')}}, path)
     (path.parent / 'last_checkpoint').write_text(str(path))
     cases = [
-        (load_config('configs/vitmini.py', {**options, 'student_init': str(path)}), tmp_path / 'a', False),
-        (load_config('configs/vitmini.py', {**options, 'load_from': str(path)}), tmp_path / 'b', False),
-        (load_config('configs/vitmini.py', options), path.parent, True),
+        (student_config({**TINY, 'student_init': str(path)}, data), tmp_path / 'a', False),
+        (student_config({**TINY, 'load_from': str(path)}, data), tmp_path / 'b', False),
+        (student_config(TINY, data), path.parent, True),
         (
-            load_config('configs/ts_vitmini_r18_cos_global.py', {**options, 'teacher_checkpoint': str(path)}),
+            distiller_config({**TINY, 'teacher_checkpoint': str(path)}, data),
             tmp_path / 'c',
             False,
         ),
@@ -109,11 +109,11 @@ def test_getattr_is_for_log_buffers_alone(tmp_path):
 
 @pytest.mark.filterwarnings('ignore')
 def test_own_checkpoints_load_and_resume(trained, tmp_path):
-    path, options = trained
+    path, data = trained
     init_classifier(path)
     folder = shutil.copytree(path.parent, tmp_path / 'run')
     (folder / 'last_checkpoint').write_text(str(folder / path.name))
-    runner = train(load_config('configs/vitmini.py', {**options, 'epochs': 2}), folder, resume=True, quiet=True)
+    runner = train(student_config({**TINY, 'epochs': 2}, data), folder, resume=True, quiet=True)
     assert runner.epoch == 2 and len(runner.message_hub.get_scalar('train/loss').data[0]) > 3
 
 
@@ -144,9 +144,7 @@ def test_parse_config_equals_what_was_dumped():
 def test_the_flag(tmp_path):
     torch.save({'state_dict': {}, 'x': Attack(tmp_path / 'made')}, tmp_path / 'bad.pth')
     command = [sys.executable, 'tools/make_pseudo.py', 'configs/pseudo/gradcam_ms.py', str(tmp_path / 'bad.pth')]
-    write_toy(tmp_path / 'toy')
-    options = [f'{key}={value}' for key, value in toy_variables(tmp_path / 'toy').items()]
-    command += ['--out', str(tmp_path / 'out'), '--cfg-options', *options]
+    command += ['--out', str(tmp_path / 'out'), '--data', str(toy_data_file(write_toy(tmp_path / 'toy')))]
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert refused.returncode == 2 and 'would run code' in refused.stderr and not (tmp_path / 'made').exists()
     trusting = [*command[:4], '--trust-checkpoints', *command[4:]]

@@ -10,18 +10,18 @@ from mmengine.registry import init_default_scope
 from mmwsss.apis import init_classifier
 from mmwsss.apis import make_pseudo as run_make_pseudo
 from mmwsss.apis.inference import init_segmentor
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.registry import MODELS
 from mmwsss.weights.class_names import channels_of, names_in
 
 BOTH = ['fire', 'smoke']
 
 
-def save(path, classes, number=2, head='PooledHead', config='configs/vitmini.py', **meta):
+def save(path, classes, number=2, config='configs/vitb.py', form=None, **meta):
     """A checkpoint of a toy classifier whose class k has the bias 100 + k."""
     init_default_scope('mmpretrain')
-    options = {**SMALL, 'embed_dims': 32, 'num_layers': 1, 'num_classes': number, 'head_type': f'mmwsss.{head}'}
-    cfg = load_config(config, options)
+    form = {'embed_dims': 32, 'num_layers': 1, 'head_type': 'mmwsss.PooledHead'} if form is None else form
+    cfg = load_config(config, {**SMALL, **form, 'num_classes': number}, scale='small')
     torch.manual_seed(0)
     model = MODELS.build(cfg.model.to_dict())
     for name, value in model.named_parameters():
@@ -74,8 +74,8 @@ def test_a_map_chooses_channels(tmp_path):
 
 @pytest.mark.parametrize('extra', [False, True])
 def test_a_map_on_the_teachers_head(extra, tmp_path):
-    config = 'configs/r18_pcm_extra.py' if extra else 'configs/r18_pcm.py'
-    path = save(tmp_path / 'a.pth', BOTH, config=config)
+    form = {'teacher_maps': 'classes_and_extra' if extra else 'classes'}
+    path = save(tmp_path / 'a.pth', BOTH, config='configs/r50_pcm.py', form=form)
     whole, model = init_classifier(path), init_classifier(path, classes=['smoke'], class_map={})
     x = torch.randn(1, 3, 32, 32)
     maps, all_maps = (net.head.class_maps(net.extract_feat(x)) for net in (model, whole))
@@ -110,12 +110,13 @@ def test_make_pseudo(tmp_path):
     """Weights for fire and smoke make smoke masks from the smoke map, or none at all."""
     root = write_toy(tmp_path / 'toy', 3)
     path = save(tmp_path / 'two.pth', BOTH)
-    options = {**toy_variables(root), 'img_size': 32, 'method': 'cam', 'workers': 0, 'save_cam': True}
+    data = toy_variables(root)
+    options = {'img_size': 32, 'method': 'cam', 'workers': 0, 'save_cam': True}
     with pytest.raises(ValueError, match=r"classes \['smoke'\], .* has \['fire', 'smoke'\]"):
-        run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options), path, tmp_path / 'refused')
+        run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options, data=data), path, tmp_path / 'refused')
     maps = {}
     for name, chosen in (('fire', {'smoke': 'fire'}), ('smoke', {'smoke': 'smoke'})):
-        cfg = load_config('configs/pseudo/gradcam_ms.py', {**options, 'class_map': chosen})
+        cfg = load_config('configs/pseudo/gradcam_ms.py', {**options, 'class_map': chosen}, data=data)
         assert run_make_pseudo(cfg, path, tmp_path / name)['ok'] == 3
         files = sorted((tmp_path / name).rglob('*.npz'))
         assert len(files) == 3
@@ -127,7 +128,7 @@ def test_make_pseudo(tmp_path):
         small['state_dict'][key] = content[key][1:]
     small['state_dict'].update({key: value for key, value in content.items() if not key.startswith('head.')})
     torch.save(small, one)
-    run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options), one, tmp_path / 'one')
+    run_make_pseudo(load_config('configs/pseudo/gradcam_ms.py', options, data=data), one, tmp_path / 'one')
     expected = [np.load(file) for file in sorted((tmp_path / 'one').rglob('*.npz'))]
     for mapped, single in zip(maps['smoke'], expected):
         assert all(np.array_equal(mapped[key], single[key]) for key in single.files)

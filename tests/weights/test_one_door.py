@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, TOY_CLIP, TOY_SAM, toy_variables, write_toy
+from conftest import SMALL, TOY_CLIP, TOY_SAM, distiller_config, student_config, toy_variables, write_toy
 
 import mmwsss
 from mmwsss.apis import init_classifier, make_pseudo, train
 from mmwsss.apis import test as run_test
 from mmwsss.apis.inference import init_segmentor
-from mmwsss.config.loading import load_config
+from mmwsss.config import load_config
 from mmwsss.registry import MODELS, TRANSFORMS
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, read_checkpoint, weights_only
 from mmwsss.weights.trust import trusted, trusting
@@ -98,9 +98,9 @@ def bad(tmp_path):
     return path
 
 
-def _train(options, path, resume=False, config='configs/vitmini.py'):
+def _train(data, path, options=None, resume=False, config=student_config):
     folder = path.parent if resume else path.parent.parent / 'other'
-    train(load_config(config, {**NET, **options}), folder, resume=resume, quiet=True)
+    train(config({**NET, **(options or {})}, data), folder, resume=resume, quiet=True)
 
 
 def _clip(path):
@@ -116,17 +116,18 @@ def _clip(path):
     })  # fmt: skip
 
 
-def _segmentor_test(options, path):
-    cfg = load_config('configs/seg/segformer_mit-b0_pseudo-512x512.py', {**SMALL, **options, 'pretrained': False})
+def _segmentor_test(data, path):
+    options = {**SMALL, 'pretrained': False}
+    cfg = load_config('configs/seg/segformer_mit-b0_pseudo-512x512.py', options, data=data)
     run_test(cfg, path, path.parent / 'test', quiet=True)
 
 
 ENTRIES = {
-    'load_from': lambda data, path: _train({**data, 'load_from': str(path)}, path),
+    'load_from': lambda data, path: _train(data, path, {'load_from': str(path)}),
     'resume': lambda data, path: _train(data, path, resume=True),
-    'pretrained': lambda data, path: _train({**data, 'student_init': str(path)}, path),
+    'pretrained': lambda data, path: _train(data, path, {'student_init': str(path)}),
     'teacher': lambda data, path: _train(
-        {**data, 'teacher_checkpoint': str(path)}, path, config='configs/ts_vitmini_r18_cos_global.py'
+        data, path, {'teacher_checkpoint': str(path)}, config=distiller_config
     ),
     'timm': lambda data, path: MODELS.build({
         'type': 'mmwsss.TimmFeatures', 'name': 'resnet10t', 'out_indices': (1,),
@@ -143,7 +144,7 @@ ENTRIES = {
         load_config('configs/seg/segformer_mit-b0_pseudo-512x512.py', {**SMALL, 'pretrained': False}), path
     ),
     'make_pseudo': lambda data, path: make_pseudo(
-        load_config('configs/pseudo/gradcam_ms.py', {**data, 'img_size': 32}), path, path.parent / 'masks'
+        load_config('configs/pseudo/gradcam_ms.py', {'img_size': 32}, data=data), path, path.parent / 'masks'
     ),
 }  # fmt: skip
 
@@ -153,7 +154,7 @@ ENTRIES = {
 def test_no_entry_runs_code(entry, bad, tmp_path):
     write_toy(tmp_path / 'toy', split='train')
     write_toy(tmp_path / 'toy', split='test')
-    data = toy_variables(tmp_path / 'toy', test=True)
+    data = {**toy_variables(tmp_path / 'toy', test=True), 'group_file': None}
     with pytest.raises(UnsafeCheckpointError, match='holds more than weights and would run code'):
         ENTRIES[entry](data, bad)
     assert not (tmp_path / 'made').exists() and 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ

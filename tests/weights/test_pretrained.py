@@ -68,7 +68,7 @@ def test_pretrained_weights_reach_the_network(toy, tmp_path, monkeypatch):
     """The paper's student starts from a file in ``weights/`` with the name of the address."""
     from mmengine.registry import MODELS, init_default_scope
 
-    from mmwsss.config.loading import load_config
+    from mmwsss.config import load_config
 
     monkeypatch.chdir(tmp_path)
     cfg = load_config('configs/vits.py', {'img_size': 32})
