@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
@@ -78,11 +77,11 @@ def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool 
     return variables
 
 
-def toy_data_file(root: Path, **more: Any) -> Path:
+def toy_data_file(root: Path) -> Path:
     """The same as a file for ``--data``, beside the folders."""
-    lines = [f'{name} = {value!r}' for name, value in {**toy_variables(root), **more}.items()]
+    content = {**toy_variables(root), 'negative_classes': ['no_smoke']}
     path = root / 'data.py'
-    path.write_text('\n'.join(lines))
+    path.write_text('\n'.join(f'{name} = {value!r}' for name, value in content.items()))
     return path
 
 

@@ -16,7 +16,7 @@ from conftest import SMALL, student_config, toy_variables
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis import make_pseudo
-from mmwsss.config import load_config, split_data_options
+from mmwsss.config import load_config, options_that_act, split_data_options
 from mmwsss.pseudo import PseudoMaskEngine, WorkGroup, engine
 from mmwsss.registry import MODELS
 from mmwsss.structures import Manifest
@@ -50,8 +50,10 @@ def config(toy, name='gradcam_ms_crf', **options):
         'mask_threshold': 0.5,
         'bg_exponent': 1.0,
     }
-    data, others = split_data_options(options)
-    return load_config(f'configs/pseudo/{name}.py', {**variables, **others}, data={**toy_variables(toy), **data})
+    path = f'configs/pseudo/{name}.py'
+    described, others = split_data_options(options)
+    data = {**toy_variables(toy), **described}
+    return load_config(path, {**options_that_act(path, variables, data=data), **others}, data=data)
 
 
 def tree(folder):
