@@ -1,6 +1,6 @@
 """Look at a data set before training: classes, negatives, sizes, duplicates, what is left out and why, masks.
 
-Of a folder with labels, or of the data sets of a config (configs/r18_pcm.py --cfg-options dataset_root=/data/camera).
+Of a folder with labels, or of the data sets of a config (configs/r50_pcm.py --cfg-options dataset_root=/data/camera).
 Exit code 1 where training would fail.
 """
 
