@@ -1,6 +1,7 @@
 """The package as a whole: imports, dependencies, packaging."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -33,26 +34,66 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 
-def imported(path: Path) -> set[str]:
-    """Sub-packages of mmwsss that a module imports."""
+def module_name(path: Path, root: Path) -> str:
+    return '.'.join(path.relative_to(root.parent).with_suffix('').parts).removesuffix('.__init__')
+
+
+def module_imports(text: str, modules: set[str]) -> set[str]:
+    """Modules of the package that a module imports: at its top, inside its functions, and for type checkers alone."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        modules = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module]
-        elif isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        names |= {module.split('.')[1] for module in modules if module.startswith('mmwsss.')}
-    return names
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'a relative import in line {node.lineno}'
+            inside = {f'{node.module}.{alias.name}' for alias in node.names}
+            names |= {name if name in modules else node.module for name in inside}
+    return names & modules
 
 
-@pytest.mark.parametrize('path', sorted(ROOT.rglob('*.py')), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_down(path):
-    own = path.relative_to(ROOT).parts[0].removesuffix('.py')
-    if own == '__init__':
+def import_graph(root: Path) -> dict[str, set[str]]:
+    """Imports by module of a package."""
+    files = {module_name(path, root): path.read_text() for path in root.rglob('*.py')}
+    return {name: module_imports(text, set(files)) - {name} for name, text in files.items()}
+
+
+def cycle_of(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one cycle; none where there is no cycle."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+GRAPH = import_graph(ROOT)
+
+
+@pytest.mark.parametrize('name', sorted(GRAPH))
+def test_imports_point_down(name):
+    if name == 'mmwsss':
         return
-    above = {name for name in imported(path) if RANK[name] > RANK[own]}
-    assert not above, f'{path} imports {above}, which stand above {own}'
+    own = name.split('.')[1]
+    above = {module for module in GRAPH[name] if module == 'mmwsss' or RANK[module.split('.')[1]] > RANK[own]}
+    assert not above, f'{name} imports {above}, which stand above {own}'
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert len(GRAPH) > 150 and sum(map(len, GRAPH.values())) > 300
+    assert cycle_of(GRAPH) == []
+
+
+def test_cycles_are_found_wherever_the_import_stands(tmp_path):
+    root = tmp_path / 'house'
+    root.mkdir()
+    lazy = 'def f():\n    from house.a import x\n'
+    for_types = 'from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import house.a\n'
+    for text in ('from house.a import x\n', 'from house import a\n', lazy, for_types):
+        for name, content in {'__init__': '', 'a': 'import house.b\n', 'b': 'import house.c\n', 'c': text}.items():
+            (root / f'{name}.py').write_text(content)
+        assert set(cycle_of(import_graph(root))) == {'house.a', 'house.b', 'house.c'}, text
+    (root / 'c.py').write_text('import os\n')
+    assert cycle_of(import_graph(root)) == []
 
 
 def test_every_module_is_small():

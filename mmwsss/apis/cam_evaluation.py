@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch.nn as nn
+import numpy as np
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.masks import read_mask, truth_of
 from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.protocols import find_protocol
-from mmwsss.pseudo import CamSource, batches_of
+from mmwsss.pseudo import CamSource, FailedItem, batches_of
 from mmwsss.pseudo.work_group import cores_that_read
 from mmwsss.refine import build_fusion, build_refiners
 from mmwsss.registry import DATASETS, TASK_UTILS
@@ -29,7 +31,7 @@ def label_source(cfg: Config) -> str:
 
 
 def build_source(
-    cfg: Config, model: nn.Module, dataset: Any, batches: Iterable[Sequence[int]] | None = None
+    cfg: Config, model: BaseModel, dataset: ImageDataset, batches: Iterable[Sequence[int]] | None = None
 ) -> CamSource:
     """The iterator over images and maps that a pseudo config describes.
 
@@ -54,7 +56,12 @@ def build_source(
     )
 
 
-def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequence[Any] = ()) -> CamFigures:
+def evaluate_cams(
+    cfg: Config,
+    model: BaseModel,
+    dataset: ImageDataset | Mapping[str, Any],
+    refiners: Sequence[Mapping[str, Any]] = (),
+) -> CamFigures:
     """Collect the figures of the fused maps of a data set with masks.
 
     Args:
@@ -67,7 +74,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
         ValueError: If the data set has no masks, a mask or image is bad, or maps are not finite.
     """
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+    dataset = DATASETS.build(dataset) if isinstance(dataset, Mapping) else dataset
     names, classes = getattr(model, 'class_names', None), tuple(dataset.metainfo['classes'])
     if names is not None and names != classes:
         raise InputError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
@@ -76,7 +83,7 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
     steps = build_refiners(refiners, classes)
     with Progress(len(dataset), 'maps') as progress:
         for item in build_source(cfg, model, dataset):
-            if item.reason is not None:
+            if isinstance(item, FailedItem):
                 raise InputError(item.reason)
             truth = truth_of(item.info, item.img.shape[:2])
             if truth is None:
@@ -90,13 +97,13 @@ def evaluate_cams(cfg: Config, model: nn.Module, dataset: Any, refiners: Sequenc
     return figures
 
 
-def _mask(info: dict, array: str, path: str) -> Any:
+def _mask(info: Mapping[str, Any], array: str, path: str) -> np.ndarray | None:
     if array in info:
         return info[array]
     return read_mask(Path(info[path])) if path in info else None
 
 
-def evaluate_protocol(cfg: Config, model: nn.Module, name: str, threshold: float, crf: bool = False) -> dict[str, Any]:
+def evaluate_protocol(cfg: Config, model: BaseModel, name: str, threshold: float, crf: bool = False) -> dict[str, Any]:
     """Figures of maps under a named protocol of PASCAL VOC 2012.
 
     Args:

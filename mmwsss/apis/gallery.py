@@ -12,11 +12,14 @@ from mmseg.apis import inference_model
 
 from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_classifier, init_segmentor
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation import PixelCounts, count_pixels, segmentation_figures
+from mmwsss.pseudo import FailedItem
 from mmwsss.refine import build_fusion, build_step
 from mmwsss.registry import DATASETS
 from mmwsss.structures import Manifest
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json
 from mmwsss.visualization import GalleryRow
 
@@ -37,7 +40,7 @@ def _scores(parts: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, flo
 
 
 def _choose(
-    dataset: Any, scores: Mapping[str, float], count: int, finished: Mapping[str, Any]
+    dataset: ImageDataset, scores: Mapping[str, float], count: int, finished: Mapping[str, Any]
 ) -> list[tuple[int, str]]:
     """Indices and groups: the worst and the best images with a class; evenly spread ones where nothing ranks them."""
     positives = [
@@ -58,7 +61,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     """Rows of the report's gallery, worst first, then best.
 
     Args:
-        parts: What :class:`~mmwsss.apis.pipeline.Pipeline` knows: configs, checkpoints and folders.
+        parts: What :func:`~mmwsss.runs.report.gallery_parts` gives: configs, checkpoints and folders.
     """
     cfg = parts['pseudo_config']
     init_default_scope('mmpretrain')
@@ -76,6 +79,8 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     source = build_source(cfg, init_classifier(parts['student'], classes=classes), dataset, batches)
     for (_, group), item in zip(chosen, source):
         path = item.info['img_path']
+        if isinstance(item, FailedItem):
+            raise InputError(f'Expected maps of {path}, but there are none: {item.reason}')
         results = fusion(item.for_fusion())
         truth = item.info.get('seg_map_path')
         rows.append(

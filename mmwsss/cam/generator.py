@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max
@@ -103,7 +103,7 @@ class CAMGenerator:
         """Number L of maps for each class."""
         return len(self.target_layers) if self.method in LAYERED else 1
 
-    def __call__(self, model: Any, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
+    def __call__(self, model: BaseModel, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
         """Compute the maps of a batch.
 
         Args:

@@ -13,14 +13,15 @@ from torch import Tensor
 
 from mmwsss.models.backbones import TimmFeatures
 from mmwsss.models.backbones.attention import transformer_blocks
+from mmwsss.models.classifiers import MapClassifier
 from mmwsss.utils.errors import InputError
 
 
-def target_layers(model: Any, layers: Sequence[int | str]) -> list[nn.Module]:
+def target_layers(model: MapClassifier, layers: Sequence[int | str]) -> list[nn.Module]:
     """Modules whose outputs a gradient CAM reads.
 
     Args:
-        model: A classifier (:class:`torch.nn.Module`) with a ``backbone``.
+        model: The classifier.
         layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
             ``blocks[-1].norm1``), for a Conformer the same of its transformer branch, for a ResNet its residual blocks
             (``layer4[-1]``), for a network of timm its stages. A string names any submodule of the model.
@@ -29,7 +30,7 @@ def target_layers(model: Any, layers: Sequence[int | str]) -> list[nn.Module]:
         ValueError: If a layer does not exist, or the backbone's blocks are not known; says which there are.
     """
     backbone = model.backbone
-    blocks = [block.ln1 for block in transformer_blocks(backbone)]
+    blocks: list[nn.Module] = [block.ln1 for block in transformer_blocks(backbone)]
     if isinstance(backbone, ResNet):
         blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
     if isinstance(backbone, TimmFeatures):

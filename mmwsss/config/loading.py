@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from mmengine.config import Config, ConfigDict
 
@@ -92,8 +92,12 @@ def options_that_act(
     return {name: value for name, value in known.items() if acts(loading.tree, name, loading.kind, values)}
 
 
+@overload
+def split_data_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]: ...
+@overload
+def split_data_options(options: Sequence[str]) -> tuple[dict[str, Any], list[str]]: ...
 def split_data_options(
-    options: Mapping[str, Any] | Iterable[str],
+    options: Mapping[str, Any] | Sequence[str],
 ) -> tuple[dict[str, Any], dict[str, Any] | list[str]]:
     """Options that describe data, as values, and the others, as they were given: values by name, or texts."""
     defaults = data_defaults()
@@ -143,7 +147,7 @@ class _Loading:
         if not options:
             return {}, {}
         is_text = not isinstance(options, Mapping)
-        given: Mapping[str, Any] = split_options(options) if is_text else options  # type: ignore[arg-type,assignment]
+        given = options if isinstance(options, Mapping) else split_options(options)
         content = self._content
         variables: dict[str, Any] = {}
         keys: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.bit_depth import stretch, tagged_top
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.masks import raw_mask, truth_of
 from mmwsss.datasets.picture_files import BadPictureError, open_picture
 from mmwsss.datasets.pictures import PictureHeader, read_header, read_picture
@@ -66,11 +67,11 @@ class PictureFacts:
         return notes
 
 
-def look_at_pictures(dataset: Any, decode: bool = False, silent: bool = False) -> PictureFacts:
+def look_at_pictures(dataset: ImageDataset, decode: bool = False, silent: bool = False) -> PictureFacts:
     """Headers of a data set's pictures.
 
     Args:
-        dataset: With ``get_data_info``.
+        dataset: The data set.
         decode: Decode every picture as well.
         silent: No progress.
     """
@@ -108,7 +109,7 @@ def _look_at_depth(path: str, header: PictureHeader, facts: PictureFacts) -> Non
 
 
 def look_at_masks(
-    dataset: Any, headers: dict[str, PictureHeader], silent: bool = False
+    dataset: ImageDataset, headers: dict[str, PictureHeader], silent: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """Which masks are there, their sizes, and the values of some.
 

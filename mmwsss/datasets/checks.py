@@ -14,6 +14,8 @@ from mmwsss.datasets.batching import plan_batches
 from mmwsss.datasets.check_pictures import PictureFacts, look_at_masks, look_at_pictures
 from mmwsss.datasets.data_report import DataReport, SplitReport, left_out_of
 from mmwsss.datasets.duplicates import contradictions, same_bytes
+from mmwsss.datasets.image_dataset import ImageDataset
+from mmwsss.datasets.label_table import LabelTable
 from mmwsss.datasets.spelling import looks_negative
 from mmwsss.registry import DATASETS
 from mmwsss.utils.progress import Progress
@@ -93,7 +95,9 @@ def check_data(
     return report
 
 
-def _build(name: str, settings: Mapping[str, Any], classes: tuple[str, ...] | None, report: DataReport) -> Any:
+def _build(
+    name: str, settings: Mapping[str, Any], classes: tuple[str, ...] | None, report: DataReport
+) -> ImageDataset | None:
     """The data set in test mode and without masks: then only labels and folders can be wrong."""
     plain = {**settings, 'pipeline': [], 'test_mode': True}
     prefix = plain.get('data_prefix')
@@ -113,7 +117,7 @@ def _build(name: str, settings: Mapping[str, Any], classes: tuple[str, ...] | No
 
 def _look(
     name: str,
-    dataset: Any,
+    dataset: ImageDataset,
     settings: Mapping[str, Any],
     report: DataReport,
     is_training: bool,
@@ -143,10 +147,11 @@ def _look(
     return facts
 
 
-def _count_classes(name: str, dataset: Any, split: SplitReport, report: DataReport, is_training: bool) -> None:
+def _count_classes(name: str, dataset: ImageDataset, split: SplitReport, report: DataReport, is_training: bool) -> None:
     classes = dataset.metainfo['classes']
     counts: Counter = Counter()
-    if getattr(dataset, 'table', None) is None:
+    table: LabelTable | None = getattr(dataset, 'table', None)
+    if table is None:
         return
     for index in range(len(dataset)):
         labels = dataset.get_data_info(index)['gt_label']
@@ -168,7 +173,7 @@ def _count_classes(name: str, dataset: Any, split: SplitReport, report: DataRepo
         )
     if not split.negatives:
         report.notes.append(f'{name}: every image shows a class: without images of none, maps have nothing to avoid')
-    scan = dataset.table.scan
+    scan = table.scan
     if scan is not None and len(scan.folders) == 1 and not scan.direct and split.images:
         report.notes.append(
             f'{name}: all images lie below the one class {classes[0]!r}, in sub-folders; if those are the classes, '
@@ -177,20 +182,20 @@ def _count_classes(name: str, dataset: Any, split: SplitReport, report: DataRepo
 
 
 def _look_at_masks(
-    name: str, dataset: Any, settings: Mapping[str, Any], facts: PictureFacts, report: DataReport, silent: bool
+    name: str, dataset: ImageDataset, settings: Mapping[str, Any], facts: PictureFacts, report: DataReport, silent: bool
 ) -> None:
     prefix = settings.get('data_prefix')
-    if not isinstance(prefix, Mapping) or not prefix.get('seg_map_path') or dataset.table is None:
+    if not isinstance(prefix, Mapping) or not prefix.get('seg_map_path') or getattr(dataset, 'table', None) is None:
         return
     whole = {**settings, 'pipeline': [], 'test_mode': True, 'classes': list(dataset.metainfo['classes'])}
     try:
         with DefaultScope.overwrite_default_scope(_SCOPE):
-            dataset = DATASETS.build(whole)
+            with_masks = DATASETS.build(whole)
     except (ValueError, OSError) as error:
         report.problems.append(f'{name}: {error}')
         return
-    masks, problems = look_at_masks(dataset, facts.headers, silent)
-    report.splits[name].masks = {'folder': osp.normpath(dataset.data_prefix['seg_map_path']), **masks}
+    masks, problems = look_at_masks(with_masks, facts.headers, silent)
+    report.splits[name].masks = {'folder': osp.normpath(with_masks.data_prefix['seg_map_path']), **masks}
     report.problems += [f'{name}: {problem}' for problem in problems]
 
 

@@ -117,8 +117,9 @@ def _paint_contexts(
     rng: np.random.Generator, img: np.ndarray, contexts: np.ndarray, order: np.ndarray, y: np.ndarray
 ) -> dict[int, tuple[float, float]]:
     """Bands from top to bottom, with bare ground between; gives the rows of each."""
-    size, places = len(img), {}
-    edges = np.linspace(0, 1, len(order) + 1) if len(order) else []
+    size = len(img)
+    places: dict[int, tuple[float, float]] = {}
+    edges = np.linspace(0, 1, len(order) + 1) if len(order) else np.zeros(0)
     for label, top, bottom in zip(order, edges[:-1], edges[1:]):
         space = (bottom - top) * rng.uniform(0.0, 0.3)
         low = top + space * rng.random()

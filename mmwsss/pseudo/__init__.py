@@ -1,6 +1,6 @@
 """The engine behind ``make_pseudo``."""
 
-from mmwsss.pseudo.cam_source import CamItem, CamSource, batches_of
+from mmwsss.pseudo.cam_source import CamItem, CamSource, FailedItem, batches_of
 from mmwsss.pseudo.engine import PseudoMaskEngine, RunMismatchError
 from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.work_group import LAUNCHERS, WorkGroup, find_work_group
@@ -9,6 +9,7 @@ __all__ = [
     'LAUNCHERS',
     'CamItem',
     'CamSource',
+    'FailedItem',
     'PseudoMaskEngine',
     'RefineSettings',
     'RefineWorker',

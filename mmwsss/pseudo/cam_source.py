@@ -6,16 +6,18 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
+from mmengine.model import BaseModel
 from torch.utils.data import DataLoader, Dataset
 
 from mmwsss.cam import CAMGenerator
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.pictures import BadPictureError
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.models.backbones.attention import transformer_blocks
@@ -26,7 +28,7 @@ PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.floa
 
 @dataclass
 class CamItem:
-    """One image and its maps, or why there are none.
+    """One image and its maps.
 
     Attributes:
         index: Position in the data set.
@@ -36,47 +38,60 @@ class CamItem:
             the network's input.
         raw_max: float32 (n,), maximum of each class's map before normalisation (of the last layer).
         classes: int64 (n,), ascending indices of the classes whose maps were computed: given or predicted ones.
-        reason: Why there are no maps; then the four above are None.
-        seconds: Seconds by stage.
+        seconds: Seconds by stage (``load``, ``cam``).
     """
 
     index: int
-    info: dict
-    img: np.ndarray | None = None
-    maps: np.ndarray | None = None
-    raw_max: np.ndarray | None = None
-    classes: np.ndarray | None = None
-    reason: str | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    info: dict[str, Any]
+    img: np.ndarray
+    maps: np.ndarray
+    raw_max: np.ndarray
+    classes: np.ndarray
+    seconds: dict[str, float]
 
     def for_fusion(self) -> dict[str, Any]:
-        """What the fusion and the refiners get: ``img``, ``layer_cams``, ``raw_max``, ``classes`` and the item's info.
-
-        Raises:
-            ValueError: If there are no maps; says why.
-        """
-        if self.maps is None:
-            raise InputError(f'Expected maps of {self.info["img_path"]}, but there are none: {self.reason}')
+        """What the fusion and the refiners get: ``img``, ``layer_cams``, ``raw_max``, ``classes`` and ``info``."""
         maps = {'layer_cams': self.maps, 'raw_max': self.raw_max, 'classes': self.classes}
         return {**self.info, 'img': self.img, **maps}
 
-    def fail(self, reason: str) -> None:
-        """Give up the maps for a reason."""
-        self.img = self.maps = self.raw_max = self.classes = None
-        self.reason = reason
+
+@dataclass(frozen=True)
+class FailedItem:
+    """One image that has no maps.
+
+    Attributes:
+        index: Position in the data set.
+        info: The data set's own item (paths, labels).
+        reason: Why there are none: the picture cannot be read, or the network gave NaN or infinity.
+    """
+
+    index: int
+    info: dict[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class _LoadedItem:
+    """One image before the network: as :class:`CamItem`, and the packed input."""
+
+    index: int
+    info: dict[str, Any]
+    img: np.ndarray
+    packed: dict[str, Any]
+    seconds: float
 
 
 class _Pictures(Dataset):
-    """Loads pictures and runs the pipeline; a bad one is an item with a reason."""
+    """Loads pictures and runs the pipeline; a picture that cannot be read is a :class:`FailedItem`."""
 
-    def __init__(self, dataset: Any, pipeline: Sequence[dict]) -> None:
+    def __init__(self, dataset: ImageDataset, pipeline: Sequence[dict]) -> None:
         self.dataset = dataset
         self.pipeline = Compose(list(pipeline))
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[CamItem, dict | None]:
+    def __getitem__(self, index: int) -> _LoadedItem | FailedItem:
         info = self.dataset.get_data_info(index)
         start = time.perf_counter()
         try:
@@ -84,9 +99,9 @@ class _Pictures(Dataset):
             packed = self.pipeline({**info, 'img': img.copy()})
         except (BadPictureError, MemoryError, cv2.error) as error:
             info.pop('img', None)
-            return CamItem(index, info, reason=str(error) or f'{type(error).__name__} on {info["img_path"]}'), None
+            return FailedItem(index, info, str(error) or f'{type(error).__name__} on {info["img_path"]}')
         info.pop('img', None)
-        return CamItem(index, info, img, seconds={'load': time.perf_counter() - start}), packed
+        return _LoadedItem(index, info, img, packed, time.perf_counter() - start)
 
 
 def batches_of(number: int, batch_size: int) -> Iterator[range]:
@@ -102,7 +117,7 @@ class CamSource:
     does not suffice, a batch is halved until it does, and later ones with it.
 
     Args:
-        model: A classifier or distiller in eval mode.
+        model: A classifier, or a model around one (``cam_classifier``).
         dataset: A data set in test mode, whose own pipeline is not used.
         generator: Makes the maps.
         pipeline: From ``img`` to the packed input of the network.
@@ -118,11 +133,11 @@ class CamSource:
 
     def __init__(
         self,
-        model: Any,
-        dataset: Any,
+        model: BaseModel,
+        dataset: ImageDataset,
         generator: CAMGenerator,
         pipeline: Sequence[dict],
-        batches: Iterable[Any],
+        batches: Iterable[Sequence[int]],
         num_workers: int = 0,
         precision: str = 'float32',
         channels_last: bool = False,
@@ -138,7 +153,10 @@ class CamSource:
         if compile:
             self._compile()
         self.loader = DataLoader(
-            _Pictures(dataset, pipeline), batch_sampler=batches, num_workers=num_workers, collate_fn=list
+            _Pictures(dataset, pipeline),
+            batch_sampler=cast('Iterable[list[int]]', batches),  # any sequences of indices will do
+            num_workers=num_workers,
+            collate_fn=list,
         )
         self._largest: int | None = None  # images at a time, once the memory did not suffice
 
@@ -150,19 +168,23 @@ class CamSource:
         for block in blocks[: min(numbers, default=-1)]:
             block.compile()
 
-    def __iter__(self) -> Iterator[CamItem]:
+    def __iter__(self) -> Iterator[CamItem | FailedItem]:
         for batch in self.loader:
-            groups: dict[tuple, list[tuple[CamItem, dict]]] = {}
-            for item, packed in batch:
-                if packed is not None:
-                    groups.setdefault(tuple(packed['inputs'].shape), []).append((item, packed))
+            groups: dict[tuple[int, ...], list[_LoadedItem]] = {}
+            made: dict[int, CamItem | FailedItem] = {}
+            for item in batch:
+                if isinstance(item, FailedItem):
+                    made[item.index] = item
+                else:
+                    groups.setdefault(tuple(item.packed['inputs'].shape), []).append(item)
             for group in groups.values():
-                self._add_maps(group)
-            for item, _ in batch:
-                yield item
+                made.update((item.index, item) for item in self._with_maps(group))
+            for item in batch:
+                yield made[item.index]
 
-    def _add_maps(self, group: list[tuple[CamItem, dict]]) -> None:
+    def _with_maps(self, group: list[_LoadedItem]) -> list[CamItem | FailedItem]:
         """Maps of images whose inputs have one shape."""
+        made: list[CamItem | FailedItem] = []
         waiting = [group]
         while waiting:
             images = waiting.pop(0)
@@ -170,7 +192,7 @@ class CamSource:
                 waiting[:0] = [images[: self._largest], images[self._largest :]]
                 continue
             try:
-                self._compute(images)
+                made += self._compute(images)
             except (RuntimeError, MemoryError) as error:
                 if len(images) == 1 or not _is_out_of_memory(error):
                     raise
@@ -184,30 +206,39 @@ class CamSource:
                 continue
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()  # after the error, and what it held, is gone
+        return made
 
-    def _compute(self, group: list[tuple[CamItem, dict]]) -> None:
+    def _compute(self, group: list[_LoadedItem]) -> list[CamItem | FailedItem]:
         start = time.perf_counter()
-        data = {key: [packed[key] for _, packed in group] for key in ('inputs', 'data_samples')}
+        data = {key: [item.packed[key] for item in group] for key in ('inputs', 'data_samples')}
         inputs = self.model.data_preprocessor(data)['inputs']
         if self.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item, _ in group])) > 0
+        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item in group])) > 0
         with self._autocast(inputs.device.type):
             cams = self.generator(self.model, inputs, labels)
         maps, raw_max = cams.maps.float().cpu(), cams.raw_max.float().cpu()
         image_index, class_index = cams.image_index.cpu(), cams.class_index.cpu()
-        for number, (item, _) in enumerate(group):
+        made: list[CamItem | FailedItem] = []
+        for number, item in enumerate(group):
             of_image = image_index == number
-            item.maps = maps[of_image].transpose(0, 1).contiguous().numpy()
-            item.raw_max = raw_max[of_image][:, -1].numpy()
-            item.classes = class_index[of_image].numpy()
-            broken = item.classes[~torch.isfinite(raw_max[of_image]).all(1).numpy()]
+            classes = class_index[of_image].numpy()
+            broken = classes[~torch.isfinite(raw_max[of_image]).all(1).numpy()]
             if len(broken):
                 named = ', '.join(self.names[index] for index in broken)
-                item.fail(f'Expected finite maps of {item.info["img_path"]}, but got NaN or infinity for {named}.')
+                reason = f'Expected finite maps of {item.info["img_path"]}, but got NaN or infinity for {named}.'
+                made.append(FailedItem(item.index, item.info, reason))
+                continue
+            layer_maps = maps[of_image].transpose(0, 1).contiguous().numpy()
+            image_max = raw_max[of_image][:, -1].numpy()
+            made.append(
+                CamItem(item.index, item.info, item.img, layer_maps, image_max, classes, {'load': item.seconds})
+            )
         seconds = (time.perf_counter() - start) / len(group)
-        for item, _ in group:
-            item.seconds['cam'] = seconds
+        for done in made:
+            if isinstance(done, CamItem):
+                done.seconds['cam'] = seconds
+        return made
 
     def _autocast(self, device: str) -> contextlib.AbstractContextManager:
         if self.precision is None:

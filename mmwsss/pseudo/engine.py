@@ -13,9 +13,10 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.metainfo import palette
 from mmwsss.pseudo.batch_plan import BatchPlan
-from mmwsss.pseudo.cam_source import CamItem, CamSource
+from mmwsss.pseudo.cam_source import CamItem, CamSource, FailedItem
 from mmwsss.pseudo.refine_pool import refine_in_pool
 from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
@@ -120,7 +121,7 @@ class PseudoMaskEngine:
 
     def run(
         self,
-        dataset: Any,
+        dataset: ImageDataset,
         root: str | Path,
         make_source: Callable[[Iterable[Sequence[int]]], CamSource],
         batch_size: int = 8,
@@ -203,10 +204,10 @@ class PseudoMaskEngine:
                 if item.index not in plan.pending or name is None:
                     continue
                 plan.pending.discard(item.index)
-                if item.reason is None:
-                    yield item, name
-                else:
+                if isinstance(item, FailedItem):
                     without_mask.append(ManifestRecord(item.info['img_path'], 'failed', reason=item.reason))
+                else:
+                    yield item, name
             without_mask.extend(plan.refused())
 
         workers = self._number_of_workers(number)

@@ -86,7 +86,7 @@ class CLIPRefine(BaseTransform):
         if arch not in package.list_models():
             raise InputError(f'Expected the name of an open_clip network, but got {arch!r}.')
         self.fuse = fuse
-        self.model: Any = load_clip(package, arch, checkpoint, type(self).__name__)
+        self.model = load_clip(package, arch, checkpoint, type(self).__name__)
         if not hasattr(self.model.visual, 'output_tokens'):
             raise InputError(f'Expected a CLIP with a ViT, but {arch} has none.')
         self.model.visual.output_tokens = True

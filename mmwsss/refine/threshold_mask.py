@@ -38,12 +38,13 @@ def scores_to_mask(
     classes = np.asarray(classes)
     if cam.ndim != 3 or classes.shape != cam.shape[:1]:
         raise ValueError(f'Expected maps (n, H, W) and n classes, but got {cam.shape} and {classes.shape}.')
-    mask = np.zeros(cam.shape[1:], np.uint8)
+    height, width = cam.shape[1:]
+    mask = np.zeros((height, width), np.uint8)
     if not len(classes):
         return mask
     values = (classes + 1).astype(np.uint8)
     low, high = ignore_band or (threshold, threshold)
-    for rows in row_strips(mask.shape[0], mask.shape[1]):
+    for rows in row_strips(height, width):
         best = cam[:, rows].max(0)
         least = high if bg_exponent is None else (1 - np.clip(best, 0, 1)) ** bg_exponent
         mask[rows] = values[cam[:, rows].argmax(0)] * (best > least)

@@ -12,7 +12,6 @@ from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Run
-from mmwsss.utils.errors import InputError
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold of maps; figures at it stand beside those at a chosen one."""
@@ -38,8 +37,6 @@ class Work:
     def config(self, **more: Any) -> Config:
         """The run's config, with the variables that inputs fill, and more."""
         cfg = self.run.load({**self.filled, **more})
-        if cfg is None:
-            raise InputError(f'Expected a config for {self.run.name}, but it has none.')
         use_scope(cfg)
         return cfg
 

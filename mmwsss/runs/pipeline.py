@@ -137,7 +137,7 @@ class Pipeline:
         inputs = {'checkpoint': self.output(entry['of'])}
         if f'{entry["of"]}_maps' in self.runs:
             inputs['threshold'] = self.output(f'{entry["of"]}_maps.threshold')
-        settings = {'match_crf': True} if entry.get('match_crf') else {}
+        settings: dict[str, Any] = {'match_crf': True} if entry.get('match_crf') else {}
         self._run(name, 'make_masks', entry, inputs=inputs, settings=settings)
         if self.data.get('test_img') and self.data.get('test_masks'):
             settings = {**settings, 'split': 'test'}

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from mmengine.config import Config
 
 from mmwsss.runs.actions import MAIN_FIGURES
+from mmwsss.runs.run import Run
+from mmwsss.runs.store import Store
 from mmwsss.utils.files import write_json
 
-if TYPE_CHECKING:
-    from mmwsss.runs.pipeline import Pipeline
+
+class ReportedPipeline(Protocol):
+    """What summary and report read of a :class:`~mmwsss.runs.Pipeline`.
+
+    Attributes:
+        cfg: The pipeline config.
+        work_dir: Output folder.
+        data: Variables that describe the data.
+        stages: Kind of config by name of a stage, in order.
+        runs: Runs by name.
+        store: Knows which results stand.
+        on_message: Gets one line a step.
+    """
+
+    cfg: Config
+    work_dir: Path
+    data: dict[str, Any]
+    stages: dict[str, str]
+    runs: dict[str, Run]
+    store: Store
+    on_message: Callable[[str], None]
+
+    def evaluation(self, name: str) -> Run | None:
+        """The run that says how good another one's maps or masks are."""
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The results that stand, by name."""
 
 
 def figures_line(figures: Mapping[str, Any] | None) -> str:
@@ -28,7 +58,7 @@ def figures_line(figures: Mapping[str, Any] | None) -> str:
     return ', '.join(parts) or 'done'
 
 
-def summarise(pipeline: Pipeline) -> dict[str, Any]:
+def summarise(pipeline: ReportedPipeline) -> dict[str, Any]:
     """All figures, by stage: what ``summary.json`` holds."""
     from mmwsss.apis.pseudo_masks import versions
 
@@ -43,7 +73,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _stage(pipeline: Pipeline, name: str, kind: str, results: Mapping[str, Any]) -> dict[str, Any]:
+def _stage(pipeline: ReportedPipeline, name: str, kind: str, results: Mapping[str, Any]) -> dict[str, Any]:
     """A stage's figures and those of the run that says how good it is."""
     own = results[name]
     stage: dict[str, Any] = {'kind': kind, 'seconds': own['seconds'], **(own.get('figures') or {})}
@@ -57,7 +87,7 @@ def _stage(pipeline: Pipeline, name: str, kind: str, results: Mapping[str, Any])
     return stage
 
 
-def write_summary_and_report(pipeline: Pipeline, with_report: bool = True) -> dict[str, Any]:
+def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = True) -> dict[str, Any]:
     """Write ``summary.json`` and, of a whole pipeline that made masks, ``report.html``; gives the summary."""
     summary = summarise(pipeline)
     write_json(pipeline.work_dir / 'summary.json', summary)
@@ -77,11 +107,11 @@ def write_summary_and_report(pipeline: Pipeline, with_report: bool = True) -> di
     return summary
 
 
-def _last(pipeline: Pipeline, kind: str) -> str | None:
+def _last(pipeline: ReportedPipeline, kind: str) -> str | None:
     return next((name for name in reversed(pipeline.stages) if pipeline.stages[name] == kind), None)
 
 
-def gallery_parts(pipeline: Pipeline) -> dict[str, Any] | None:
+def gallery_parts(pipeline: ReportedPipeline) -> dict[str, Any] | None:
     """What :func:`mmwsss.apis.gallery.make_gallery` needs: of the last masks, and of the last segmentor."""
     masks, segmentor = _last(pipeline, 'pseudo'), _last(pipeline, 'segmentor')
     if masks is None:

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsss.config import load_config, split_data_options
+from mmwsss.utils.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Run:
         """What it is called in lines and plans."""
         return self.label or self.folder.name
 
-    def load(self, filled: Mapping[str, Any] | None = None) -> Config | None:
+    def load(self, filled: Mapping[str, Any] | None = None) -> Config:
         """Its config.
 
         Args:
@@ -66,11 +67,12 @@ class Run:
 
         Raises:
             FileNotFoundError: If there is no such config.
+            InputError: If its action has none.
         """
         if self.config is None:
-            return None
+            raise InputError(f'Expected a config for {self.name}, but it has none.')
         data, variables = split_data_options(filled or {})
-        options = {**self.options, **dict(variables)}
+        options = {**self.options, **variables}
         return load_config(self.config, options, data={**self.data, **data}, scale=self.scale)
 
     def needed(self) -> Iterator[Run]:

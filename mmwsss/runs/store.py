@@ -59,7 +59,7 @@ class Store:
             ValueError: If its config, options or labels are wrong.
         """
         if run.folder not in self._keys:
-            cfg = run.load()
+            cfg = None if run.config is None else run.load()
             action = ACTIONS[run.action]
             content = [run.action, cfg.to_dict() if cfg is not None else None, dict(run.settings)]
             inputs = {name: [self.key(output.run).short, output.name] for name, output in run.inputs.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,11 @@ class RowGraph:
         scale: str,
         data: str,
         work_dir: str | Path,
-        options: Mapping[str, Any] | Iterable[str] = (),
+        options: Mapping[str, Any] | Sequence[str] = (),
     ) -> None:
         self.scale, self.data_name = load_scale(scale), Path(data).stem
         self.work_dir = Path(work_dir)
+        self.options: dict[str, Any] | list[str]
         own, self.options = split_data_options(options)
         self.data = {**load_data(data), **own}
         settings = load_generator(data)
@@ -117,12 +118,13 @@ class RowGraph:
         if row.pseudo is None:
             return self._tested(row, config, seed, self.trained(config, seed))
         if row.segmentor:
-            return self._tested(row, row.segmentor, seed, self._segmentor(row, config, seed), config)
+            trained = self._segmentor(row, row.pseudo, row.segmentor, config, seed)
+            return self._tested(row, row.segmentor, seed, trained, config)
         cfg = self.load(row.pseudo)
         action, settings = ('make_masks', {'split': 'test'})
         if cfg.evaluation != 'masks':
             action, settings = 'evaluate_maps', {'threshold': 'config'}
-        inputs = self._mask_inputs(row, cfg, config, seed)
+        inputs = self._mask_inputs(row, row.pseudo, config, seed)
         folder = self._folder('eval', row, config, seed)
         label = f'{folder.relative_to(self.work_dir / "eval").parent}, seed {seed}'
         test_options = self._test_options(row)
@@ -149,14 +151,14 @@ class RowGraph:
         if not (data['test_img'] and data['test_masks']):
             raise MissingFileError('Expected a test set with masks to evaluate on, but the data has none.')
 
-    def _mask_inputs(self, row: Row, cfg: Config, config: str, seed: int) -> dict[str, Output]:
+    def _mask_inputs(self, row: Row, pseudo: str, config: str, seed: int) -> dict[str, Output]:
         """Classifier, and an AffinityNet trained on the training images' own maps where the refiners need one."""
         inputs = {'checkpoint': Output(self.trained(config, seed), 'checkpoint')}
-        for variable, needed in (cfg.get('needs') or {}).items():
+        for variable, needed in (self.load(pseudo).get('needs') or {}).items():
             folder = self._folder('affinity', row, config, seed)
-            label = f'{needed} for {config}, {row.pseudo}, seed {seed}'
+            label = f'{needed} for {config}, {pseudo}, seed {seed}'
             maps = self._add(
-                folder / 'maps', 'make_masks', row.pseudo, f'maps: {label}', inputs=dict(inputs), settings=_MAPS_ONLY
+                folder / 'maps', 'make_masks', pseudo, f'maps: {label}', inputs=dict(inputs), settings=_MAPS_ONLY
             )
             trained = self._add(
                 folder / 'train',
@@ -169,17 +171,17 @@ class RowGraph:
             inputs[variable] = Output(trained, 'checkpoint')
         return inputs
 
-    def _segmentor(self, row: Row, config: str, seed: int) -> Run:
+    def _segmentor(self, row: Row, pseudo: str, segmentor: str, config: str, seed: int) -> Run:
         """A segmentor on the training set's masks."""
-        inputs = self._mask_inputs(row, self.load(row.pseudo), config, seed)
+        inputs = self._mask_inputs(row, pseudo, config, seed)
         folder = self._folder('masks', row, config, seed)
-        masks = self._add(folder, 'make_masks', row.pseudo, f'masks of {config}, seed {seed}', inputs=inputs)
-        learnt = {name: Output(masks, 'folder') for name in self.load(row.segmentor).needs}
-        stem = self._stem(row.segmentor)
+        masks = self._add(folder, 'make_masks', pseudo, f'masks of {config}, seed {seed}', inputs=inputs)
+        learnt = {name: Output(masks, 'folder') for name in self.load(segmentor).needs}
+        stem = self._stem(segmentor)
         return self._add(
             folder.with_name(f'{folder.name}-{stem}'),
             'train',
-            row.segmentor,
+            segmentor,
             f'{stem} on {masks.name}',
             options={'seed': seed},
             inputs=learnt,

@@ -32,7 +32,7 @@ class TableRunner:
         self,
         scale: str,
         data: str,
-        options: Mapping[str, Any] | Iterable[str] | None,
+        options: Mapping[str, Any] | Sequence[str] | None,
         seeds: Sequence[int],
         work_dir: str | Path,
         on_message: Callable[[str], None] = print,

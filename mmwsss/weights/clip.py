@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-
-import torch.nn as nn
+from typing import TYPE_CHECKING
 
 from mmwsss.utils.errors import MissingFileError
 from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
 from mmwsss.weights.pretrained import require_weights
 
+if TYPE_CHECKING:
+    from open_clip import CLIP
 
-def load_clip(package: ModuleType, arch: str, checkpoint: str, needed_by: str, trust: bool | None = None) -> nn.Module:
+
+def load_clip(package: ModuleType, arch: str, checkpoint: str, needed_by: str, trust: bool | None = None) -> CLIP:
     """A CLIP with its weights, float32, in eval mode on the CPU.
 
     Args:

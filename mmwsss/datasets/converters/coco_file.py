@@ -113,9 +113,9 @@ class CocoFile:
 
 def size_of(image: Mapping[str, Any]) -> tuple[int, int] | None:
     """Height and width that an image's entry names; None where it names none."""
-    size = image.get('height'), image.get('width')
-    if all(isinstance(value, int) and value > 0 for value in size):
-        return size  # type: ignore[return-value]
+    height, width = image.get('height'), image.get('width')
+    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+        return height, width
     return None
 
 

@@ -118,7 +118,7 @@ def choose_crops(mask: np.ndarray, rule: CropRule, rng: np.random.Generator) -> 
             smoke.append(corner)
     clear = corners[_sums(integral, corners, round(rule.margin * side), side) == 0]
     clear = rng.permutation(clear)[: len(smoke)]
-    return [(*map(int, c), side, 1) for c in smoke] + [(*map(int, c), side, 0) for c in clear]
+    return [(int(y), int(x), side, label) for found, label in ((smoke, 1), (list(clear), 0)) for y, x in found]
 
 
 def _overlap(first: np.ndarray, second: np.ndarray, side: int) -> float:
@@ -164,7 +164,7 @@ def convert_smoke5k(
         raise InputError(f'Expected photos in {source}/train/img and {source}/test/img, but got none.')
     counts: dict[str, Counter] = {split: Counter(photos=0, smoke=0, no_smoke=0) for split in ('train', 'val', 'test')}
     lists: dict[str, list] = {split: [] for split in counts}
-    provenance = [('id', 'label', 'split', 'photo', 'group', 'y', 'x', 'side')]
+    provenance: list[tuple[str | int, ...]] = [('id', 'label', 'split', 'photo', 'group', 'y', 'x', 'side')]
     with Progress(len(photos), 'photos') as progress:
         for photo in photos:
             split = split_of(photo.group, {'test': test, 'val': val, 'train': 1 - val - test}, seed)

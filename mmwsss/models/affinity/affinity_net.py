@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.models.affinity.functional import affinity_loss
+from mmwsss.models.data_samples import require_samples
 from mmwsss.registry import MODELS
 
 
@@ -72,6 +73,7 @@ class AffinityNet(BaseModel):
         features = self.features(inputs)
         if mode != 'loss':
             return features
-        labels = torch.stack([sample.gt_sem_seg.data for sample in data_samples]).float()
+        samples = require_samples(data_samples, mode)
+        labels = torch.stack([sample.gt_sem_seg.data for sample in samples]).float()
         labels = F.interpolate(labels, size=features.shape[2:], mode='nearest-exact')[:, 0].long()
         return {'loss_affinity': affinity_loss(features, labels, self.radius, IGNORE_LABEL)}

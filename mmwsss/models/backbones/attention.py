@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn as nn
 from mmpretrain.models.backbones import Conformer, VisionTransformer
+from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import Tensor
 
 from mmwsss.utils.errors import InputError
 
 
-def transformer_blocks(backbone: nn.Module) -> list[nn.Module]:
+def transformer_blocks(backbone: nn.Module) -> list[TransformerEncoderLayer]:
     """The transformer blocks of a ViT or of a Conformer, the first one first; of other backbones none."""
     if isinstance(backbone, VisionTransformer):
         return list(backbone.layers)
@@ -80,13 +81,13 @@ def explicit_attention(backbone: nn.Module, heads_from: int | None = None) -> It
         raise InputError(f'Expected a backbone with attention (ViT or Conformer), but got {type(backbone).__name__}.')
     kept, enabled = Attentions(), torch.is_grad_enabled()
 
-    def shown(number: int):  # noqa: ANN202  (the signature of PyTorch's function)
+    def shown(number: int) -> Callable[..., Tensor]:
         def run(query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0, **_: object) -> Tensor:
             if heads_from is None or number < heads_from:
                 output, attention = attend(query, key, value, dropout_p)
                 kept.means.append(attention.mean(1))
                 return output
-            _, attention = attend(query, key, value)
+            attention = attend(query, key, value)[1]
             if not torch.is_grad_enabled():
                 torch.set_grad_enabled(True)
                 attention = attention.detach().requires_grad_()

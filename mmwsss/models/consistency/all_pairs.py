@@ -10,6 +10,7 @@ from mmwsss.models.backbones.attention import explicit_attention, transformer_bl
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.consistency.functional import all_pairs_losses
 from mmwsss.models.consistency.views import build_view
+from mmwsss.models.data_samples import require_samples
 from mmwsss.models.distillers.cross_arch_distiller import preprocessor_of
 from mmwsss.registry import MODELS
 from mmwsss.utils.errors import InputError
@@ -79,7 +80,7 @@ class AllPairsConsistency(BaseModel):
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
         """
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, require_samples(data_samples, mode))
         return self.model(inputs, data_samples, mode)
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:

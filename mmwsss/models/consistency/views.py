@@ -69,7 +69,8 @@ class Rearranged(View):
 
     def grid(self, grid: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the view's patches."""
-        return tuple(self.move(_numbers(grid)).shape)
+        rows, columns = self.move(_numbers(grid)).shape
+        return rows, columns
 
     def positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Every patch (n,), and where it is in the view."""

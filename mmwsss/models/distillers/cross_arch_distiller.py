@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn as nn
 from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmwsss.models.classifiers import MapClassifier
+from mmwsss.models.data_samples import require_samples
 from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
@@ -23,6 +25,12 @@ _TEACHER = 'teacher.'
 def preprocessor_of(config: dict) -> dict:
     """Config of a classifier's data preprocessor, with its type."""
     return {'type': 'mmpretrain.ClsDataPreprocessor', **(config.get('data_preprocessor') or {})}
+
+
+def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Mean and standard deviation of a data preprocessor, None where it does not normalise."""
+    mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
+    return None if mean is None or std is None else (mean, std)
 
 
 @MODELS.register_module()
@@ -164,11 +172,10 @@ class CrossArchDistiller(BaseModel):
 
     def _teacher_inputs(self, inputs: Tensor) -> Tensor:
         """From the distiller's normalisation to the teacher's."""
-        ours, theirs = self.data_preprocessor, self.teacher.data_preprocessor
-        pairs = [(getattr(p, 'mean', None), getattr(p, 'std', None)) for p in (ours, theirs)]
-        if any(value is None for pair in pairs for value in pair):
+        ours, theirs = _normalisation(self.data_preprocessor), _normalisation(self.teacher.data_preprocessor)
+        if ours is None or theirs is None:
             return inputs
-        (mean, std), (teacher_mean, teacher_std) = pairs
+        (mean, std), (teacher_mean, teacher_std) = ours, theirs
         if torch.equal(mean, teacher_mean) and torch.equal(std, teacher_std):
             return inputs
         return (inputs * std + mean - teacher_mean) / teacher_std
@@ -184,7 +191,7 @@ class CrossArchDistiller(BaseModel):
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
         """
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, require_samples(data_samples, mode))
         return self.student(inputs, data_samples, mode)
 
     def _teacher_maps(self, inputs: Tensor) -> Tensor:

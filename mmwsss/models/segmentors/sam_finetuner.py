@@ -13,6 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from torch import Tensor
 
+from mmwsss.models.data_samples import require_samples
 from mmwsss.models.losses.pixel_loss import pixel_bce
 from mmwsss.models.segmentors.sam_network import build_sam
 from mmwsss.registry import MODELS
@@ -111,12 +112,13 @@ class SAMFinetuner(BaseModel):
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
         """
         logits = self.logits(inputs)
+        if mode not in ('loss', 'predict'):
+            return logits
+        samples = require_samples(data_samples, mode)
         if mode == 'loss':
-            return {'loss_bce': pixel_bce(logits, torch.stack([s.gt_sem_seg.data[0] for s in data_samples]))}
-        if mode == 'predict':
-            for sample, scores in zip(data_samples, logits.sigmoid()):
-                scores = F.interpolate(scores[None], size=sample.ori_shape, mode='bilinear', align_corners=False)[0]
-                best, label = scores.max(0, keepdim=True)
-                sample.pred_sem_seg = PixelData(data=torch.where(best > self.threshold, label + 1, 0))
-            return data_samples
-        return logits
+            return {'loss_bce': pixel_bce(logits, torch.stack([s.gt_sem_seg.data[0] for s in samples]))}
+        for sample, scores in zip(samples, logits.sigmoid()):
+            scores = F.interpolate(scores[None], size=sample.ori_shape, mode='bilinear', align_corners=False)[0]
+            best, label = scores.max(0, keepdim=True)
+            sample.pred_sem_seg = PixelData(data=torch.where(best > self.threshold, label + 1, 0))
+        return samples

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,9 @@ from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights
 from mmwsss.weights.pretrained import require_weights
 
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+
 ARCHS: dict[str, dict[str, Any]] = {
     'vit_b': {'embed_dim': 768, 'depth': 12, 'num_heads': 12, 'global_attn_indexes': (2, 5, 8, 11)},
     'vit_l': {'embed_dim': 1024, 'depth': 24, 'num_heads': 16, 'global_attn_indexes': (5, 11, 17, 23)},
@@ -22,7 +25,7 @@ ARCHS: dict[str, dict[str, Any]] = {
 }
 
 
-def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, needed_by: str) -> torch.nn.Module:
+def build_sam(arch: str | Mapping[str, Any], checkpoint: str | Path | None, needed_by: str) -> Sam:
     """A SAM with its weights, in eval mode on the CPU.
 
     Args:
