@@ -24,7 +24,7 @@ LAYERS = [
     ('evaluation',),
     ('pseudo',),
     ('engine',),
-    ('visualization',),
+    ('visualization', 'exports'),
     ('apis',),
     ('runs',),
     ('tables',),

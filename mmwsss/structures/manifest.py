@@ -28,6 +28,7 @@ class ManifestRecord:
         checksum: SHA-256 of the mask file.
         seconds: Seconds by stage.
         counts: Pixel counts against ground truth by kind of mask (``seed``, ``mask``), where there is ground truth.
+        provenance: Of a corrected mask (status ``'corrected'`` or ``'rejected'``): where the correction comes from.
     """
 
     img_path: str
@@ -40,6 +41,7 @@ class ManifestRecord:
     checksum: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 class Manifest:
