@@ -16,6 +16,7 @@ from mmwsss.exports.runs import runs_of
 
 _LENGTH_BITS = (3, 4, 8, 16)
 _VALUE_BITS = 8
+_HEADER_BITS = 32 + 5 + 4 * len(_LENGTH_BITS)
 _PAINTED = 255
 _PAINTED_FROM = 128  # strokes painted in a browser have soft rims; from half opacity on a pixel counts
 
@@ -62,12 +63,12 @@ def decode_brush(code: Sequence[int], size: tuple[int, int]) -> np.ndarray:
     height, width = size
     text = ''.join(f'{byte:08b}' for byte in bytes(code))
     number = int(text[:32] or '0', 2)
-    if number != height * width * 4:
+    if number != height * width * 4 or len(text) < _HEADER_BITS:
         raise ValueError(f'Expected a brush code of {height * width * 4} values (H x W x 4), but got {number}.')
     value_bits = int(text[32:37], 2) + 1
     length_bits = [int(text[37 + 4 * index : 41 + 4 * index], 2) + 1 for index in range(4)]
     out = np.zeros(number, np.uint8)
-    place, done = 53, 0
+    place, done = _HEADER_BITS, 0
     try:
         while done < number:
             is_run = text[place] == '1'

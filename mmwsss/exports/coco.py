@@ -14,7 +14,7 @@ import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.exports.mask_folder import Correction, MaskFolder
-from mmwsss.exports.options import ExportOptions, regions_of
+from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import bridged, fill, trace
 from mmwsss.exports.runs import from_counts
 from mmwsss.utils.dependencies import require
@@ -87,14 +87,13 @@ def _write(folder: MaskFolder, out_dir: Path, options: ExportOptions, polygons: 
     annotations: list[dict[str, Any]] = []
     for number, item in enumerate(folder.items, 1):
         mask = item.mask()
+        place_picture(item.img_path, out_dir / 'images' / item.name, options.images or 'none')
         images.append({'id': number, 'file_name': item.name, 'width': mask.shape[1], 'height': mask.shape[0]})
         for value, region in regions_of(mask):
             if value == IGNORE_LABEL:
                 names[value] = next(name for name, other in folder.values.items() if other == value)
-            parts = (
-                _as_polygons(region, options.tolerance) if polygons else [_annotation(region, encode_rle(region), 1)]
-            )
-            for part in parts:
+            whole = [] if polygons else [_annotation(region, encode_rle(region), 1)]
+            for part in _as_polygons(region, options.tolerance) if polygons else whole:
                 annotations.append({'id': len(annotations) + 1, 'image_id': number, 'category_id': value, **part})
     categories = [{'id': value, 'name': name, 'supercategory': ''} for value, name in names.items()]
     content = {'info': {}, 'licenses': [], 'images': images, 'annotations': annotations, 'categories': categories}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.exports.mask_folder import IGNORE_NAME, Correction, MaskFolder
-from mmwsss.exports.options import ExportOptions, regions_of
+from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import fill
 from mmwsss.exports.runs import counts_from_zeros, from_counts
 from mmwsss.utils.files import atomic_write
@@ -88,7 +88,7 @@ def _meta(root: ET.Element, folder: MaskFolder) -> None:
 
 
 def write(folder: MaskFolder, out_dir: Path, options: ExportOptions) -> dict[str, Any]:
-    """Write ``annotations.xml`` for a task that has the pictures."""
+    """Write ``annotations.xml`` for a task that has the pictures, and where it is wished ``images/``."""
     root = ET.Element('annotations')
     ET.SubElement(root, 'version').text = '1.1'
     _meta(root, folder)
@@ -96,6 +96,7 @@ def write(folder: MaskFolder, out_dir: Path, options: ExportOptions) -> dict[str
     count = 0
     for number, item in enumerate(folder.items):
         mask = item.mask()
+        place_picture(item.img_path, out_dir / 'images' / item.name, options.images or 'none')
         size = {'width': str(mask.shape[1]), 'height': str(mask.shape[0])}
         image = ET.SubElement(root, 'image', {'id': str(number), 'name': item.name, **size})
         for value, region in regions_of(mask):

@@ -46,10 +46,11 @@ def encode_result(mask: np.ndarray, names: Mapping[int, str]) -> list[dict[str, 
     """
     common = {'type': 'brushlabels', 'from_name': _FROM, 'to_name': _TO, 'image_rotation': 0}
     common |= {'original_width': mask.shape[1], 'original_height': mask.shape[0]}
-    return [
-        {'id': f'value{value}', **common, 'value': {'format': 'rle', 'rle': encode_brush(pixels), 'brushlabels': [names[value]]}}
-        for value, pixels in regions_of(mask)
-    ]  # fmt: skip
+    result = []
+    for value, pixels in regions_of(mask):
+        code = {'format': 'rle', 'rle': encode_brush(pixels), 'brushlabels': [names[value]]}
+        result.append({'id': f'value{value}', **common, 'value': code})
+    return result
 
 
 def decode_result(result: list[dict[str, Any]], size: tuple[int, int], folder: MaskFolder, where: str) -> np.ndarray:
@@ -94,18 +95,21 @@ def write(folder: MaskFolder, out_dir: Path, options: ExportOptions) -> dict[str
     """Write ``tasks.json`` and ``label_config.xml``, and say how the pictures are served from disk."""
     names = {value: name for name, value in folder.values.items()}
     paths = [os.path.abspath(item.img_path) for item in folder.items]
-    root = os.path.abspath(options.document_root) if options.document_root else str(Path(os.path.commonpath([*paths, os.path.dirname(paths[0])])).parent)  # fmt: skip  # noqa: E501
+    # a storage must be a true sub-folder of the root, so the root is one folder above the pictures
+    common = Path(os.path.commonpath([os.path.dirname(path) for path in paths])).parent
+    root = os.path.abspath(options.document_root or common)
     tasks = [_task(folder, item, names, _url(item, path, root, options)) for item, path in zip(folder.items, paths)]
     write_json(out_dir / TASKS, tasks)
     with atomic_write(out_dir / LABEL_CONFIG) as handle:
         handle.write(label_config(folder))
+    serving = 'LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT='
     return {
         'images': len(tasks),
         'file': str(out_dir / TASKS),
         'labelling interface': str(out_dir / LABEL_CONFIG),
-        'start the server with': f'LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={root}',
-        'then add a storage of local files': 'with a sub-folder of that root that holds the pictures, and import the file',
-    }  # fmt: skip
+        'start the server with': serving + root,
+        'before the import': 'add a storage "Local files" with the sub-folder of that root that holds the pictures',
+    }
 
 
 def _url(item: MaskItem, path: str, root: str, options: ExportOptions) -> str:

@@ -67,7 +67,7 @@ def _correction(row: dict[str, Any], folder: MaskFolder, source: Path) -> Correc
     if row.get('checksum') != item.record.checksum:
         raise ValueError(
             f'Expected the mask of {item.name} that the page showed (checksum {row.get("checksum")}), but the one in '
-            f'{folder.path} is another by now ({item.record.checksum}). Write the page anew, or import into the old folder.'
+            f'{folder.path} is another by now ({item.record.checksum}). Write the page anew, review that image again.'
         )
     provenance = {'verdict': verdict, 'seconds': row.get('seconds')}
     if VERDICTS[verdict] is not None:
