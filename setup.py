@@ -46,7 +46,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
-    package_data={'mmwsss': ['visualization/*.html']},
+    package_data={'mmwsss': [f'visualization/*.{kind}' for kind in ('html', 'css', 'js')]},
     install_requires=requirements('runtime'),
     extras_require={
         'openmmlab': requirements('openmmlab'),
