@@ -82,7 +82,7 @@ function cut(maps, threshold, count) {
   return mask;
 }
 
-/** Colours over a picture: classes half transparent, with an outline that also shows without colours. */
+/** Colours over a picture: classes half transparent, inside a white line with a dark one around it. */
 function paintMask(mask, width, height, colours, opacity) {
   const pixels = new ImageData(width, height);
   const data = new Uint32Array(pixels.data.buffer);  // ABGR, as every browser's machine has it
@@ -90,9 +90,10 @@ function paintMask(mask, width, height, colours, opacity) {
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       const value = mask[i];
-      const edge = (x > 0 && mask[i - 1] !== value) || (y > 0 && mask[i - width] !== value);
-      if (edge) data[i] = 0xffffffff;
-      else if (value) data[i] = fills[value];
+      const edge = (x > 0 && mask[i - 1] !== value) || (x < width - 1 && mask[i + 1] !== value)
+        || (y > 0 && mask[i - width] !== value) || (y < height - 1 && mask[i + width] !== value);
+      if (value) data[i] = edge ? 0xffffffff : fills[value];
+      else if (edge) data[i] = 0xb0000000;
     }
   }
   return pixels;

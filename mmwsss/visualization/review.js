@@ -6,6 +6,7 @@ const UNDO_STEPS = 40;
 const VERDICTS = { accept: 'accepted', reject: 'rejected', wrong_label: 'wrong label' };
 
 const work = loadWork();           // what the reviewer did, by image name: {verdict, runs, seconds}
+const histories = {};              // by image name: what undo and redo go back to
 let index = 0;                     // of the image that is shown
 let open = null;                   // the shown image: {image, mask, picture, maps, undo, redo, preview}
 let tool = 'brush', zoom = 1, scale = 1;
@@ -55,7 +56,7 @@ async function show(number) {
   const [picture, ...maps] = await Promise.all([loadPicture(image.picture), ...image.maps.map((map) => loadGrey(map.png))]);
   if (mine !== turn) return;
   open = {
-    image, picture, undo: [], redo: [], preview: null,
+    image, picture, preview: null, ...(histories[image.name] ||= { undo: [], redo: [] }),
     mask: decodeRuns(entry(image).runs || image.runs, count),
     maps: maps.map((map, i) => ({ value: image.maps[i].value, values: stretch(map, image.width, image.height) })),
   };
@@ -165,7 +166,7 @@ function snapshot() {
 function step() {
   open.undo.push(snapshot());
   if (open.undo.length > UNDO_STEPS) open.undo.shift();
-  open.redo = [];
+  open.redo.length = 0;
 }
 
 function same(runs, others) {
