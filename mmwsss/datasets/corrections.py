@@ -53,9 +53,9 @@ def apply_corrections(
         repeat: How often a corrected image is shown an epoch, at least 1.
 
     Returns:
-        tuple: the items, and how many were ``corrected`` and ``rejected``, how many corrected masks differ from their
-        pseudo masks (``changed``), which share of the pixels of the corrected images that is (``changed_share``, in [0, 1],
-        mean over images), and how many corrections are of images that the list does not have (``unused``).
+        tuple: the items, and a dict of counts: images whose mask was ``corrected``, those among them whose mask is
+        another now (``changed``), the share of their pixels that changed (``changed_share``, in [0, 1], mean over the
+        corrected images), ``rejected`` images, and corrections of images that the list lacks (``unused``).
 
     Raises:
         FileNotFoundError: If there are no corrections.

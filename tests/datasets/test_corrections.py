@@ -31,7 +31,7 @@ class CorrectedDataset(PseudoMaskDataset):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Four images with one smoky pixel; of the first all becomes smoke, of the second nothing, the third is rejected."""
+    """Four images with one smoky pixel; the first becomes all smoke, the second is kept, the third is rejected."""
     mask = np.eye(1, 12, dtype=np.uint8).reshape(3, 4)
     folder = write_masks(tmp_path, {f'{name}.jpg': mask for name in 'abcd'}, ['smoke'])
     checksum = {r.img_path[-5:]: r.checksum for r in Manifest(folder / 'manifest.jsonl') if r.status == 'ok'}
