@@ -85,7 +85,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
                 group=group,
                 img=item.img[..., ::-1],
                 cam=cam.max(0),
-                seed=seed({'cam': cam})['pred_seg_map'],
+                unrefined=seed({'cam': cam})['pred_seg_map'],
                 refined=read_mask(Path(parts['pseudo_root']) / finished[path].mask_path),
                 prediction=None,
                 truth=read_mask(truth) if truth else None,

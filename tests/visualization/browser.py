@@ -108,7 +108,7 @@ def contrast_failures(driver) -> list:
           const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
           if (ratio < 4.5) bad.push([node.tagName, node.id, node.textContent.slice(0, 30), ratio]);
         }
-        return bad;
+        return bad.slice(0, 5);
         """
     )
 
@@ -122,6 +122,6 @@ def unnamed_controls(driver) -> list:
           const label = node.labels && [...node.labels].map((row) => row.textContent.trim()).join('');
           return !(label || node.getAttribute('aria-label') || node.alt || node.textContent.trim()
                    || node.getAttribute('aria-labelledby'));
-        }).map((node) => node.outerHTML.slice(0, 100));
+        }).map((node) => node.outerHTML.slice(0, 100)).slice(0, 5);
         """
     )
