@@ -41,13 +41,16 @@ def _look_up(stage: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _stage_rows(stages: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    floors: list[Any] = []
     for name, stage in stages.items():
         if name in ('scenes', 'pretrain'):
             continue
         if name != 'pseudo':
             yield name, stage.get('threshold_source', ''), stage
-            if stage.get('floor_all_foreground'):
-                yield 'floor: all foreground (of these maps)', '', stage['floor_all_foreground']
+            floor = stage.get('floor_all_foreground')
+            if floor and floor not in floors:  # networks that are tested on the same images share theirs
+                floors.append(floor)
+                yield 'floor: all foreground (test)', '', floor
             continue
         for split, figures in (('training', stage), ('test', stage.get('test') or {})):
             before = next((figures[key] for key in _UNREFINED if figures.get(key)), None)
