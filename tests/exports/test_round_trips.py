@@ -162,8 +162,8 @@ def test_polygons_drawn_by_hand(tmp_path):
     np.testing.assert_array_equal(read_back(tmp_path / 'b1')['x.jpg'], expected)
     xml = (
         '<annotations><image id="0" name="x.jpg" width="20" height="10">'
-        '<box label="smoke" xtl="0" ytl="0" xbr="9" ybr="9" z_order="-1"/>'
-        '<polygon label="fire" points="4.00,2.00;12.00,2.00;12.00,6.00;4.00,6.00" z_order="0"/></image></annotations>'
+        '<polygon label="fire" points="4.00,2.00;12.00,2.00;12.00,6.00;4.00,6.00" z_order="0"/>'
+        '<box label="smoke" xtl="0" ytl="0" xbr="9" ybr="9" z_order="-1"/></image></annotations>'
     )
     with zipfile.ZipFile(tmp_path / 'cvat.zip', 'w') as archive:
         archive.writestr('annotations.xml', xml)
