@@ -53,8 +53,10 @@ setup(
         'crf': requirements('crf'),
         'sam': requirements('sam'),
         'clip': requirements('clip'),
+        'onnx': requirements('onnx'),
         'tests': requirements('tests'),
     },
-    entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main']},
+    py_modules=['mmwsss_lite'],
+    entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main', 'mmwsss-lite = mmwsss_lite:main']},
     cmdclass={'build_py': BuildWithConfigs},
 )

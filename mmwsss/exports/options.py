@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmwsss.datasets.pictures import SUFFIXES
+
 IMAGES = ('none', 'link', 'copy')
 EMPTY = ('background', 'skip')
 
@@ -74,3 +76,15 @@ def place_picture(source: str, target: Path, how: str) -> None:
         except OSError:  # Windows without the right to make links
             pass
     shutil.copyfile(source, target)
+
+
+def pictures_below(folder: str | Path, limit: int) -> list[Path]:
+    """Pictures of a folder and its sub-folders, evenly chosen where there are more than a limit.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    paths = sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ValueError(f'Expected pictures in {folder}, but there are none.')
+    return [paths[index * len(paths) // limit] for index in range(limit)] if len(paths) > limit else paths

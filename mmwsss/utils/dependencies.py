@@ -23,6 +23,9 @@ OPTIONAL = {
     'segment_anything': 'pip install "mmwsss[sam]"',
     'pycocotools': 'pip install "mmwsss[sam]"',
     'open_clip': 'pip install "mmwsss[clip]"',
+    'onnx': 'pip install "mmwsss[onnx]"',
+    'onnxruntime': 'pip install "mmwsss[onnx]"',
+    'onnxscript': 'pip install "mmwsss[onnx]"',
 }
 
 
