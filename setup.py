@@ -58,7 +58,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
-    package_data={'mmwsss': ['py.typed', 'visualization/*.html']},
+    package_data={'mmwsss': ['py.typed', *(f'visualization/*.{kind}' for kind in ('html', 'css', 'js'))]},
     install_requires=requirements('runtime'),
     extras_require={
         'openmmlab': requirements('openmmlab'),
@@ -66,8 +66,10 @@ setup(
         'sam': requirements('sam'),
         'clip': requirements('clip'),
         'pretrained': requirements('pretrained'),
+        'onnx': requirements('onnx'),
         'tests': requirements('tests'),
     },
-    entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main']},
+    py_modules=['mmwsss_lite'],
+    entry_points={'console_scripts': ['mmwsss = mmwsss.cli.main:main', 'mmwsss-lite = mmwsss_lite:main']},
     cmdclass={'build_py': BuildWithConfigs},
 )

@@ -130,3 +130,29 @@ def toy_clip(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     torch.save(open_clip.create_model('toy-ablation').state_dict(), folder / 'toy.pt')
     return folder / 'toy.pt'
+
+
+def write_masks(root: Path, masks: dict[str, np.ndarray], classes: list[str], seed: int = 0) -> Path:
+    """A folder as make_pseudo leaves it, with pictures in ``images/``: masks by the image's name below it."""
+    from mmwsss.datasets.metainfo import palette
+    from mmwsss.exports.mask_folder import write_mask
+    from mmwsss.structures import Manifest, ManifestRecord, mask_names
+    from mmwsss.utils.files import file_sha256, write_json
+
+    rng = np.random.default_rng(seed)
+    folder = root / 'pseudo'
+    write_json(folder / 'run.json', {'classes': classes, 'palette': palette(len(classes)), 'config_hash': 'abc'})
+    paths = [str(root / 'images' / name) for name in masks]
+    records = []
+    for path, mask_name, mask in zip(paths, mask_names(paths, root / 'images'), masks.values()):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (*mask.shape, 3), np.uint8)).save(path)
+        target = folder / 'masks' / mask_name
+        write_mask(target, mask, len(classes))
+        labels = [classes[value - 1] for value in np.unique(mask).tolist() if 0 < value <= len(classes)]
+        record = ManifestRecord(path, 'ok', mask_path=f'masks/{mask_name}', labels=labels, checksum=file_sha256(target))
+        record.raw_max = dict.fromkeys(labels, 0.5)
+        records.append(record)
+    records.append(ManifestRecord(str(root / 'images' / 'broken.jpg'), 'failed', reason='broken'))
+    Manifest(folder / 'manifest.jsonl').rewrite(records)
+    return folder

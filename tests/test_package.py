@@ -25,7 +25,7 @@ LAYERS = [
     ('evaluation',),
     ('pseudo',),
     ('engine',),
-    ('visualization',),
+    ('visualization', 'exports'),
     ('apis',),
     ('runs',),
     ('tables',),

@@ -35,6 +35,7 @@ class ManifestRecord:
         seconds: Seconds by stage.
         counts: Pixel counts by kind of mask (``unrefined``, ``mask``), where there is ground truth: rows [value,
             intersection, predicted, true] of the classes that occur.
+        provenance: Of a corrected mask (status ``'corrected'`` or ``'rejected'``): where the correction comes from.
     """
 
     img_path: str
@@ -48,6 +49,7 @@ class ManifestRecord:
     checksum: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 class Manifest:

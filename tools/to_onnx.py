@@ -1,0 +1,46 @@
+"""Write a segmentor as ONNX, compared with PyTorch; mmwsss-lite runs it without PyTorch.
+
+Example: mmwsss to_onnx work_dirs/seg/epoch_20.pth --out model.onnx --pictures data/val
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
+from mmwsss.apis.onnx_export import export_onnx
+from mmwsss.cli.main import add_trust_flag, report_errors
+from mmwsss.config.loading import load_config
+from mmwsss.exports.options import pictures_below
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', help='weights of a segmentor')
+    parser.add_argument('--out', required=True, help='ONNX file to write')
+    parser.add_argument('--config', help='training config, for a checkpoint that does not carry its own')
+    parser.add_argument(
+        '--size', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='of the network; default: its own'
+    )
+    parser.add_argument('--free-size', action='store_true', help='a network that takes any size; slower')
+    parser.add_argument('--pictures', help='folder of pictures to compare with, and to take 8-bit ranges from')
+    parser.add_argument('--int8', action='store_true', help='8-bit weights and activations; needs --pictures')
+    add_trust_flag(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point."""
+    args = parse_args()
+    with report_errors():
+        config = load_config(args.config) if args.config else None
+        pictures = pictures_below(args.pictures, 64) if args.pictures else []
+        size = tuple(args.size) if args.size else None
+        done = export_onnx(args.checkpoint, args.out, config, size, args.free_size, pictures, args.int8)
+        for key, value in done.items():
+            print(f'{key}: {value:.6g}' if isinstance(value, float) else f'{key}: {value}')
+
+
+if __name__ == '__main__':
+    main()
