@@ -18,9 +18,11 @@ from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.exports.onnx_int8 import labels_alike, quantise
 from mmwsss.exports.onnx_segmentor import compare_with_torch, export_segmentor
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import file_sha256
 from mmwsss.version import __version__
-from mmwsss.weights.checkpoints import load_checkpoint_file, model_config
+from mmwsss.weights.checkpoints import read_checkpoint
+from mmwsss.weights.embedded_config import model_config
 
 _ALIKE, _ALIKE_INT8 = 0.999, 0.995  # shares of labels below which nothing is written
 
@@ -38,7 +40,7 @@ def load_segmentor(checkpoint: str | Path, config: Config | None = None) -> tupl
     Raises:
         ValueError: If the checkpoint does not fit, or says nothing of its classes.
     """
-    content = load_checkpoint_file(checkpoint)
+    content = read_checkpoint(checkpoint)
     config = model_config(content, checkpoint, config)
     init_default_scope(config.get('default_scope', 'mmseg'))
     settings = copy.deepcopy(config.model)  # a ConfigDict, whose keys the segmentor reads as attributes
@@ -48,10 +50,10 @@ def load_segmentor(checkpoint: str | Path, config: Config | None = None) -> tupl
     try:
         model.load_state_dict(content.get('state_dict', content))
     except RuntimeError as error:
-        raise ValueError(f'The checkpoint {checkpoint} does not fit the model: {error}') from error
+        raise InputError(f'The checkpoint {checkpoint} does not fit the model: {error}') from error
     classes = (content.get('meta') or {}).get('dataset_meta', {}).get('classes')
     if not classes:
-        raise ValueError(f'Expected names of classes in {checkpoint}, but its dataset_meta has none.')
+        raise InputError(f'Expected names of classes in {checkpoint}, but its dataset_meta has none.')
     return model.eval(), list(classes)
 
 
@@ -85,7 +87,7 @@ def export_onnx(
     model, classes = load_segmentor(checkpoint, config)
     size = size or getattr(model.data_preprocessor, 'size', None)
     if size is None:
-        raise ValueError(f'Expected a size (height, width) for {checkpoint}, whose preprocessor names none.')
+        raise InputError(f'Expected a size (height, width) for {checkpoint}, whose preprocessor names none.')
     height, width = size
     rng = np.random.default_rng(0)
     seen = [cv2.resize(read_picture(path), (width, height)) for path in pictures]
@@ -101,7 +103,7 @@ def export_onnx(
     try:
         result: dict[str, Any] = compare_with_torch(model, out, [*noise, *seen[:8]])
         if result['labels_alike'] < _ALIKE:
-            raise ValueError(
+            raise InputError(
                 f'Expected labels as PyTorch gives them on {_ALIKE:.1%} of the pixels, but got '
                 f'{result["labels_alike"]:.3%}. Nothing was written to {out}.'
             )
@@ -114,7 +116,7 @@ def export_onnx(
             finally:
                 whole.unlink()
             if result['int8_labels_alike'] < _ALIKE_INT8:
-                raise ValueError(
+                raise InputError(
                     f'Expected the labels of the 8-bit network to agree on {_ALIKE_INT8:.1%} of the cells, but got '
                     f'{result["int8_labels_alike"]:.3%}. Nothing was written to {out}.'
                 )

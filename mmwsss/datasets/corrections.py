@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.structures import Manifest, ManifestRecord
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import read_json
 
 
@@ -24,17 +25,17 @@ def read_corrections(root: str | Path, classes: Sequence[str]) -> dict[str, Mani
     """
     run_file = Path(root) / 'run.json'
     if not run_file.is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'Expected corrected masks in {root}, but there is no {run_file}. '
             'Make them with: mmwsss import SOURCE --format FORMAT --masks DIR --out DIR'
         )
     there = read_json(run_file)['classes']
     if list(classes) != there:
-        raise ValueError(f'Expected corrected masks of the classes {list(classes)} in {root}, but got {there}.')
+        raise InputError(f'Expected corrected masks of the classes {list(classes)} in {root}, but got {there}.')
     records = Manifest(Path(root) / 'manifest.jsonl').read()
     for path, record in records.items():
         if record.status not in ('corrected', 'rejected'):
-            raise ValueError(f'Expected corrected masks in {root}, but {path} has the status {record.status!r}.')
+            raise InputError(f'Expected corrected masks in {root}, but {path} has the status {record.status!r}.')
     return records
 
 
@@ -62,7 +63,7 @@ def apply_corrections(
         ValueError: If they have other classes, ``repeat`` is below 1, or no image would be left.
     """
     if repeat < 1:
-        raise ValueError(f'Expected repeat >= 1, but got {repeat}.')
+        raise InputError(f'Expected repeat >= 1, but got {repeat}.')
     records = read_corrections(root, classes)
     kept: list[dict[str, Any]] = []
     used: list[ManifestRecord] = []
@@ -76,7 +77,7 @@ def apply_corrections(
             corrected = {**item, 'seg_map_path': osp.join(root, record.mask_path), 'corrected': True}
             kept += [dict(corrected) for _ in range(repeat)]
     if not kept:
-        raise ValueError(f'Expected an image that was not rejected, but {root} rejects all {len(used)}.')
+        raise InputError(f'Expected an image that was not rejected, but {root} rejects all {len(used)}.')
     changed = [float(record.provenance.get('changed', 0.0)) for record in used if record.mask_path is not None]
     counts = {
         'corrected': len(changed),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmwsss.exports.runs import runs_of
+from mmwsss.utils.errors import InputError
 
 _LENGTH_BITS = (3, 4, 8, 16)
 _VALUE_BITS = 8
@@ -64,7 +65,7 @@ def decode_brush(code: Sequence[int], size: tuple[int, int]) -> np.ndarray:
     text = ''.join(f'{byte:08b}' for byte in bytes(code))
     number = int(text[:32] or '0', 2)
     if number != height * width * 4 or len(text) < _HEADER_BITS:
-        raise ValueError(f'Expected a brush code of {height * width * 4} values (H x W x 4), but got {number}.')
+        raise InputError(f'Expected a brush code of {height * width * 4} values (H x W x 4), but got {number}.')
     value_bits = int(text[32:37], 2) + 1
     length_bits = [int(text[37 + 4 * index : 41 + 4 * index], 2) + 1 for index in range(4)]
     out = np.zeros(number, np.uint8)
@@ -82,5 +83,5 @@ def decode_brush(code: Sequence[int], size: tuple[int, int]) -> np.ndarray:
             out[done : done + length] = values[0] if is_run else values
             done += length
     except (IndexError, ValueError) as error:
-        raise ValueError(f'Expected a brush code of {number} values, but it ends after {done}.') from error
+        raise InputError(f'Expected a brush code of {number} values, but it ends after {done}.') from error
     return out.reshape(height, width, 4)[..., 3] >= _PAINTED_FROM

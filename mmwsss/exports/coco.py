@@ -18,6 +18,7 @@ from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import bridged, fill, trace
 from mmwsss.exports.runs import from_counts
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json, write_json
 
 FILE = 'annotations.json'
@@ -47,9 +48,9 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
         parts = [fill([_corners(part)], size) for part in segmentation]
         return np.logical_or.reduce(parts) if parts else np.zeros(size, bool)
     if not isinstance(segmentation, Mapping) or not {'size', 'counts'} <= segmentation.keys():
-        raise ValueError(f'Expected polygons or run lengths with size and counts, but got {str(segmentation)[:60]!r}.')
+        raise InputError(f'Expected polygons or run lengths with size and counts, but got {str(segmentation)[:60]!r}.')
     if tuple(segmentation['size']) != size:
-        raise ValueError(f'Expected run lengths of the size {list(size)}, but got {segmentation["size"]}.')
+        raise InputError(f'Expected run lengths of the size {list(size)}, but got {segmentation["size"]}.')
     if isinstance(segmentation['counts'], list):
         return from_counts(segmentation['counts'], size[0] * size[1]).reshape(size, order='F')
     coco = require('pycocotools.mask', 'The import from COCO')
@@ -58,7 +59,7 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
 
 def _corners(polygon: list[float]) -> np.ndarray:
     if len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError(f'Expected a polygon of at least three corners x, y, but got {len(polygon)} numbers.')
+        raise InputError(f'Expected a polygon of at least three corners x, y, but got {len(polygon)} numbers.')
     return np.asarray(polygon, np.float64).reshape(-1, 2)
 
 
@@ -126,7 +127,7 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
     content = read_json(source)
     missing = [key for key in ('images', 'annotations', 'categories') if key not in content]
     if missing:
-        raise ValueError(f'Expected COCO annotations in {source}, but {missing} are missing.')
+        raise InputError(f'Expected COCO annotations in {source}, but {missing} are missing.')
     values = {row['id']: folder.value_of(row['name'], source) for row in content['categories']}
     by_image: dict[Any, list[dict]] = {}
     for row in sorted(content['annotations'], key=lambda row: row['id']):
@@ -136,7 +137,7 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
         size = item.size()
         if (image['height'], image['width']) != size:
             there = [image['height'], image['width']]
-            raise ValueError(f'Expected the size {list(size)} (H, W) of {item.name} in {source}, but got {there}.')
+            raise InputError(f'Expected the size {list(size)} (H, W) of {item.name} in {source}, but got {there}.')
         if not rows and options.empty == 'skip':
             continue
         mask = np.zeros(size, np.uint8)
@@ -144,5 +145,5 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
             try:
                 mask[decode_segmentation(row['segmentation'], size)] = values[row['category_id']]
             except (KeyError, ValueError) as error:
-                raise ValueError(f'In {source}, annotation {row.get("id")} of {item.name}: {error}') from error
+                raise InputError(f'In {source}, annotation {row.get("id")} of {item.name}: {error}') from error
         yield Correction(item, mask)

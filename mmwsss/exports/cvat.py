@@ -19,6 +19,7 @@ from mmwsss.exports.mask_folder import IGNORE_NAME, Correction, MaskFolder
 from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import fill
 from mmwsss.exports.runs import counts_from_zeros, from_counts
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 FILE = 'annotations.xml'
@@ -50,7 +51,7 @@ def decode_mask(attributes: dict[str, str], size: tuple[int, int]) -> np.ndarray
     """
     left, top, width, height = (int(float(attributes[key])) for key in ('left', 'top', 'width', 'height'))
     if left < 0 or top < 0 or left + width > size[1] or top + height > size[0]:
-        raise ValueError(f'Expected a box inside {size} (H, W), but got {left, top, width, height} (x, y, w, h).')
+        raise InputError(f'Expected a box inside {size} (H, W), but got {left, top, width, height} (x, y, w, h).')
     counts = [int(word) for word in attributes['rle'].replace(',', ' ').split()]
     mask = np.zeros(size, bool)
     mask[top : top + height, left : left + width] = from_counts(counts, width * height).reshape(height, width)
@@ -66,7 +67,7 @@ def _decode_shape(element: ET.Element, size: tuple[int, int]) -> np.ndarray:
         return fill([np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])], size)
     if element.tag == 'polygon':
         return fill([np.array([pair.split(',') for pair in attributes['points'].split(';')], np.float64)], size)
-    raise ValueError(f'Expected a mask, a polygon or a box, but got a {element.tag}.')
+    raise InputError(f'Expected a mask, a polygon or a box, but got a {element.tag}.')
 
 
 def _meta(root: ET.Element, folder: MaskFolder) -> None:
@@ -119,7 +120,7 @@ def _root(source: Path) -> ET.Element:
                 return ET.fromstring(archive.read(FILE))
         return ET.parse(source).getroot()
     except (ET.ParseError, KeyError) as error:
-        raise ValueError(f'Expected CVAT annotations (XML, or a zip with {FILE}) in {source}, but {error}') from error
+        raise InputError(f'Expected CVAT annotations (XML, or a zip with {FILE}) in {source}, but {error}') from error
 
 
 def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[Correction]:
@@ -137,7 +138,7 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
         item = folder.find(image.get('name', ''), source)
         size, there = item.size(), (int(image.get('height', 0)), int(image.get('width', 0)))
         if there != size:
-            raise ValueError(f'Expected the size {size} (H, W) of {item.name} in {source}, but got {there}.')
+            raise InputError(f'Expected the size {size} (H, W) of {item.name} in {source}, but got {there}.')
         shapes = [shape for shape in image if shape.tag != 'tag']
         if not shapes and options.empty == 'skip':
             continue
@@ -146,5 +147,5 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
             try:
                 mask[_decode_shape(shape, size)] = folder.value_of(shape.get('label', ''), source)
             except (KeyError, ValueError) as error:
-                raise ValueError(f'In {source}, {item.name}: {error}') from error
+                raise InputError(f'In {source}, {item.name}: {error}') from error
         yield Correction(item, mask)

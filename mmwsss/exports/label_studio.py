@@ -18,6 +18,7 @@ from mmwsss.exports.brush_rle import decode_brush, encode_brush
 from mmwsss.exports.mask_folder import Correction, MaskFolder, MaskItem
 from mmwsss.exports.options import ExportOptions, regions_of
 from mmwsss.exports.outlines import fill
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write, read_json, write_json
 from mmwsss.version import __version__
 
@@ -76,15 +77,15 @@ def decode_result(result: list[dict[str, Any]], size: tuple[int, int], folder: M
         value = region.get('value', {})
         names = value.get(kind) or value.get('labels')
         if kind not in ('brushlabels', 'polygonlabels') or not names:
-            raise ValueError(f'Expected brushlabels or polygonlabels in {where}, but got {kind!r}.')
+            raise InputError(f'Expected brushlabels or polygonlabels in {where}, but got {kind!r}.')
         there = (region.get('original_height'), region.get('original_width'))
         if there != size:
-            raise ValueError(f'Expected regions of the size {size} (H, W) in {where}, but got {there}.')
+            raise InputError(f'Expected regions of the size {size} (H, W) in {where}, but got {there}.')
         if kind == 'brushlabels':
             try:
                 pixels = decode_brush(value['rle'], size)
             except (KeyError, ValueError) as error:
-                raise ValueError(f'In {where}: {error}') from error
+                raise InputError(f'In {where}: {error}') from error
         else:
             pixels = fill([np.asarray(value['points'], np.float64) * (np.array(size[::-1]) / 100)], size)
         mask[pixels] = folder.value_of(names[0], where)
@@ -117,7 +118,7 @@ def _url(item: MaskItem, path: str, root: str, options: ExportOptions) -> str:
         return options.image_url + quote(item.name)
     relative = os.path.relpath(path, root)
     if relative.split(os.sep)[0] == os.pardir:
-        raise ValueError(f'Expected images inside the document root {root}, but got {path}.')
+        raise InputError(f'Expected images inside the document root {root}, but got {path}.')
     return LOCAL_FILES + quote(relative.replace(os.sep, '/'))
 
 
@@ -147,7 +148,7 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
     source = source / TASKS if source.is_dir() else source
     tasks = read_json(source)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) and 'data' in task for task in tasks):
-        raise ValueError(f'Expected a list of tasks (the export "JSON") in {source}, but got {str(tasks)[:60]!r}.')
+        raise InputError(f'Expected a list of tasks (the export "JSON") in {source}, but got {str(tasks)[:60]!r}.')
     for task in tasks:
         done = [row for row in task.get('annotations') or [] if not row.get('was_cancelled')]
         if not done:

@@ -14,6 +14,7 @@ from PIL import Image
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette, png_palette, segmentation_classes
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.structures import Manifest, ManifestRecord
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, file_sha256, read_json, write_json
 
 IGNORE_NAME = '_ignore'
@@ -73,13 +74,13 @@ class MaskFolder:
         self.path = Path(path)
         run_file = self.path / 'run.json'
         if not run_file.is_file():
-            raise FileNotFoundError(f'Expected a folder of masks with run.json in {path}, but there is no {run_file}.')
+            raise MissingFileError(f'Expected a folder of masks with run.json in {path}, but there is no {run_file}.')
         self.run: dict[str, Any] = read_json(run_file)
         self.classes: tuple[str, ...] = tuple(self.run['classes'])
         records = Manifest(self.path / 'manifest.jsonl').read().values()
         self.items = [self._item(record) for record in records if record.mask_path is not None]
         if not self.items:
-            raise ValueError(f'Expected at least one finished mask in {path}, but its manifest has none.')
+            raise InputError(f'Expected at least one finished mask in {path}, but its manifest has none.')
         self._by_name = {item.name: item for item in self.items}
 
     def _item(self, record: ManifestRecord) -> MaskItem:
@@ -99,7 +100,7 @@ class MaskFolder:
             ValueError: If the folder has no such image.
         """
         if name not in self._by_name:
-            raise ValueError(
+            raise InputError(
                 f'Expected an image of {self.path} (for example {self.items[0].name!r}) in {where}, but got {name!r}.'
             )
         return self._by_name[name]
@@ -116,7 +117,7 @@ class MaskFolder:
             ValueError: If the name is unknown; lists the known ones.
         """
         if name not in self.values:
-            raise ValueError(f'Expected a class of {[*self.values]} in {where}, but got {name!r}.')
+            raise InputError(f'Expected a class of {[*self.values]} in {where}, but got {name!r}.')
         return self.values[name]
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmwsss.exports.onnx_segmentor import INPUT, OUTPUT
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 
@@ -29,11 +30,11 @@ def quantise(path: str | Path, out: str | Path, pictures: Sequence[np.ndarray]) 
         ValueError: If there is no picture.
     """
     if not len(pictures):
-        raise ValueError('Expected pictures to calibrate 8-bit ranges with, but got none.')
+        raise InputError('Expected pictures to calibrate 8-bit ranges with, but got none.')
     quantization = require('onnxruntime.quantization', 'The export to 8 bits')
     prepare = require('onnxruntime.quantization.shape_inference', 'The export to 8 bits')
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         """Gives the pictures one by one."""
 
         def __init__(self) -> None:

@@ -14,6 +14,7 @@ import torch
 import torch.nn as nn
 
 from mmwsss.utils.dependencies import require
+from mmwsss.utils.errors import InputError, InputTypeError
 from mmwsss.utils.files import atomic_write
 
 INPUT, OUTPUT = 'image', 'logits'
@@ -40,7 +41,7 @@ class SegmentorGraph(nn.Module):
     def __init__(self, segmentor: nn.Module) -> None:
         super().__init__()
         if not hasattr(segmentor, 'decode_head') or not hasattr(segmentor, 'extract_feat'):
-            raise TypeError(f'Expected an EncoderDecoder of MMSegmentation, but got {type(segmentor).__name__}.')
+            raise InputTypeError(f'Expected an EncoderDecoder of MMSegmentation, but got {type(segmentor).__name__}.')
         self.segmentor = segmentor.eval()
         preprocessor: Any = segmentor.data_preprocessor
         mean, std = (
@@ -91,7 +92,7 @@ def export_segmentor(
     with torch.no_grad():
         channels = graph(image).shape[1]
     if channels != len(classes):
-        raise ValueError(f'Expected {channels} names of classes, background first, but got {list(classes)}.')
+        raise InputError(f'Expected {channels} names of classes, background first, but got {list(classes)}.')
     model = onnx.load_model_from_string(_serialised(graph, image, free_size))
     onnx.checker.check_model(model, full_check=True)
     kept = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.datasets.pictures import SUFFIXES
+from mmwsss.utils.errors import InputError, MissingFileError
 
 IMAGES = ('none', 'link', 'copy')
 EMPTY = ('background', 'skip')
@@ -44,13 +45,13 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         if self.tolerance < 0:
-            raise ValueError(f'Expected tolerance >= 0 (pixels), but got {self.tolerance}.')
+            raise InputError(f'Expected tolerance >= 0 (pixels), but got {self.tolerance}.')
         if self.images is not None and self.images not in IMAGES:
-            raise ValueError(f'Expected images of {list(IMAGES)}, but got {self.images!r}.')
+            raise InputError(f'Expected images of {list(IMAGES)}, but got {self.images!r}.')
         if self.empty not in EMPTY:
-            raise ValueError(f'Expected empty of {list(EMPTY)}, but got {self.empty!r}.')
+            raise InputError(f'Expected empty of {list(EMPTY)}, but got {self.empty!r}.')
         if not self.split or Path(self.split).name != self.split:
-            raise ValueError(f'Expected a plain name for split, but got {self.split!r}.')
+            raise InputError(f'Expected a plain name for split, but got {self.split!r}.')
 
 
 def regions_of(mask: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -66,7 +67,7 @@ def place_picture(source: str, target: Path, how: str) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     if not Path(source).is_file():
-        raise FileNotFoundError(f'Expected the image {source}, but there is no such file.')
+        raise MissingFileError(f'Expected the image {source}, but there is no such file.')
     if target.is_symlink() or target.exists():
         target.unlink()
     if how == 'link':
@@ -86,5 +87,5 @@ def pictures_below(folder: str | Path, limit: int) -> list[Path]:
     """
     paths = sorted(path for path in Path(folder).rglob('*') if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise ValueError(f'Expected pictures in {folder}, but there are none.')
+        raise InputError(f'Expected pictures in {folder}, but there are none.')
     return [paths[index * len(paths) // limit] for index in range(limit)] if len(paths) > limit else paths

@@ -11,6 +11,7 @@ import numpy as np
 from mmwsss.exports.mask_folder import Correction, MaskFolder
 from mmwsss.exports.options import ExportOptions
 from mmwsss.exports.runs import runs_of
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json
 
 KIND = 'mmwsss-review'
@@ -33,9 +34,9 @@ def decode_runs(runs: list[int], size: tuple[int, int]) -> np.ndarray:
     pairs = np.asarray(runs, np.int64).reshape(-1, 2) if len(runs) % 2 == 0 else np.full((1, 2), -1)
     values, lengths = pairs.T
     if (lengths < 0).any() or lengths.sum() != size[0] * size[1]:
-        raise ValueError(f'Expected runs of {size[0] * size[1]} pixels, but got {int(lengths.clip(0).sum())}.')
+        raise InputError(f'Expected runs of {size[0] * size[1]} pixels, but got {int(lengths.clip(0).sum())}.')
     if ((values < 0) | (values > np.iinfo(np.uint8).max)).any():
-        raise ValueError(f'Expected pixel values in [0, 255], but got {int(values.min())} to {int(values.max())}.')
+        raise InputError(f'Expected pixel values in [0, 255], but got {int(values.min())} to {int(values.max())}.')
     return np.repeat(values.astype(np.uint8), lengths).reshape(size)
 
 
@@ -53,9 +54,9 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
     """
     content = read_json(source)
     if not isinstance(content, dict) or content.get('kind') != KIND:
-        raise ValueError(f'Expected a download of the review page (kind {KIND!r}) in {source}.')
+        raise InputError(f'Expected a download of the review page (kind {KIND!r}) in {source}.')
     if content['classes'] != list(folder.classes):
-        raise ValueError(f'Expected the classes {list(folder.classes)} in {source}, but got {content["classes"]}.')
+        raise InputError(f'Expected the classes {list(folder.classes)} in {source}, but got {content["classes"]}.')
     for row in content['images']:
         yield _correction(row, folder, source)
 
@@ -63,9 +64,9 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
 def _correction(row: dict[str, Any], folder: MaskFolder, source: Path) -> Correction:
     item, verdict = folder.find(row['name'], source), row.get('verdict')
     if verdict not in VERDICTS:
-        raise ValueError(f'Expected a verdict of {list(VERDICTS)} for {item.name} in {source}, but got {verdict!r}.')
+        raise InputError(f'Expected a verdict of {list(VERDICTS)} for {item.name} in {source}, but got {verdict!r}.')
     if row.get('checksum') != item.record.checksum:
-        raise ValueError(
+        raise InputError(
             f'Expected the mask of {item.name} that the page showed (checksum {row.get("checksum")}), but the one in '
             f'{folder.path} is another by now ({item.record.checksum}). Write the page anew, review that image again.'
         )
@@ -77,8 +78,8 @@ def _correction(row: dict[str, Any], folder: MaskFolder, source: Path) -> Correc
     try:
         mask = decode_runs(row['runs'], item.size())
     except ValueError as error:
-        raise ValueError(f'In {source}, {item.name}: {error}') from error
+        raise InputError(f'In {source}, {item.name}: {error}') from error
     unknown = sorted(set(np.unique(mask).tolist()) - {0, *folder.values.values()})
     if unknown:
-        raise ValueError(f'Expected pixel values of the classes in {source}, {item.name}, but got {unknown}.')
+        raise InputError(f'Expected pixel values of the classes in {source}, {item.name}, but got {unknown}.')
     return Correction(item, mask, provenance=provenance)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmwsss.utils.errors import InputError
+
 
 def runs_of(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values and lengths of the runs of a sequence.
@@ -45,5 +47,5 @@ def from_counts(counts: list[int], number: int) -> np.ndarray:
     """
     lengths = np.asarray(counts, np.int64)
     if lengths.sum() != number or (lengths < 0).any():
-        raise ValueError(f'Expected run lengths that add up to {number}, but got {int(lengths.sum())}.')
+        raise InputError(f'Expected run lengths that add up to {number}, but got {int(lengths.sum())}.')
     return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)

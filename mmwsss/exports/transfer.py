@@ -10,6 +10,7 @@ from typing import Any
 from mmwsss.exports import coco, cvat, label_studio, review, voc, yolo
 from mmwsss.exports.mask_folder import Correction, MaskFolder, write_corrections
 from mmwsss.exports.options import ExportOptions
+from mmwsss.utils.errors import InputError, MissingFileError
 
 Writer = Callable[[MaskFolder, Path, ExportOptions], dict[str, Any]]
 Reader = Callable[[Path, MaskFolder, ExportOptions], Iterator[Correction]]
@@ -39,7 +40,7 @@ EXPORTS = tuple(name for name, known in FORMATS.items() if known.write is not No
 
 def _format(name: str, among: tuple[str, ...]) -> Format:
     if name not in among:
-        raise ValueError(f'Expected a format of {list(among)}, but got {name!r}.')
+        raise InputError(f'Expected a format of {list(among)}, but got {name!r}.')
     return FORMATS[name]
 
 
@@ -63,7 +64,7 @@ def export_masks(
     """
     write = _format(format_name, EXPORTS).write
     if write is None:
-        raise ValueError(f'Expected a format that can be written, but got {format_name!r}.')
+        raise InputError(f'Expected a format that can be written, but got {format_name!r}.')
     return write(MaskFolder(masks), Path(out_dir), options or ExportOptions())
 
 
@@ -94,7 +95,7 @@ def import_masks(
     """
     known, source, folder = _format(format_name, tuple(FORMATS)), Path(source), MaskFolder(masks)
     if not source.exists():
-        raise FileNotFoundError(f'Expected a file or folder of {format_name} in {source}, but there is none.')
+        raise MissingFileError(f'Expected a file or folder of {format_name} in {source}, but there is none.')
     corrections = known.read(source, folder, options or ExportOptions())
     origin = {'format': format_name, 'source': source.name, 'masks': str(masks)}
     counts = write_corrections(folder, corrections, out_dir, origin)

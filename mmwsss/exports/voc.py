@@ -12,6 +12,7 @@ from mmwsss.datasets.metainfo import BACKGROUND, IGNORE_LABEL, palette, segmenta
 from mmwsss.datasets.pictures import BadPictureError, read_mask
 from mmwsss.exports.mask_folder import Correction, MaskFolder, write_mask
 from mmwsss.exports.options import ExportOptions, place_picture
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write
 
 LABEL_MAP = 'labelmap.txt'
@@ -70,19 +71,19 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
     by_name = {item.mask_name: item for item in folder.items}
     paths = sorted(root.rglob('*.png'))
     if not paths:
-        raise FileNotFoundError(f'Expected masks (PNG) below {root}, but there are none.')
+        raise MissingFileError(f'Expected masks (PNG) below {root}, but there are none.')
     for path in paths:
         name = path.relative_to(root).as_posix()
         if name not in by_name:
-            raise ValueError(f'Expected a mask of an image of {folder.path}, but got {path}.')
+            raise InputError(f'Expected a mask of an image of {folder.path}, but got {path}.')
         try:
             mask = table[read_mask(path)]
         except BadPictureError as error:
-            raise ValueError(str(error)) from error
+            raise InputError(str(error)) from error
         known = (mask <= len(folder.classes)) | (mask == IGNORE_LABEL)
         if not known.all():
             bad = sorted(set(mask[~known].tolist()))
-            raise ValueError(
+            raise InputError(
                 f'Expected pixel values up to {len(folder.classes)} or the ignore label in {path}, but got {bad}.'
             )
         yield Correction(by_name[name], mask)

@@ -18,6 +18,7 @@ from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.exports.mask_folder import Correction, MaskFolder, MaskItem
 from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import bridged, fill, trace
+from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write
 
 _DIGITS = 8  # a ten-thousandth of a pixel at 10,000 pixels
@@ -62,11 +63,11 @@ def decode_lines(lines: list[str], size: tuple[int, int], num_classes: int) -> n
         try:
             value, corners = int(words[0]), np.array([float(word) for word in words[1:]])
         except ValueError as error:
-            raise ValueError(f'Expected a class and coordinates in line {number}, but got {line[:60]!r}.') from error
+            raise InputError(f'Expected a class and coordinates in line {number}, but got {line[:60]!r}.') from error
         if corners.size < 6 or corners.size % 2:
-            raise ValueError(f'Expected at least three corners x, y in line {number}, but got {corners.size} numbers.')
+            raise InputError(f'Expected at least three corners x, y in line {number}, but got {corners.size} numbers.')
         if not 0 <= value < num_classes:
-            raise ValueError(f'Expected a class in [0, {num_classes}) in line {number}, but got {value}.')
+            raise InputError(f'Expected a class in [0, {num_classes}) in line {number}, but got {value}.')
         mask[fill([np.round(corners.reshape(-1, 2) * size[::-1], 4)], size)] = value + 1
     return mask
 
@@ -101,10 +102,10 @@ def _label_file(folder: Path, split: str, item: MaskItem) -> Path:
 def _classes(source: Path) -> list[str]:
     path = source / 'data.yaml'
     if not path.is_file():
-        raise FileNotFoundError(f'Expected a YOLO data set with data.yaml in {source}, but there is no {path}.')
+        raise MissingFileError(f'Expected a YOLO data set with data.yaml in {source}, but there is no {path}.')
     names = (yaml.safe_load(path.read_text(encoding='utf-8')) or {}).get('names')
     if not names:
-        raise ValueError(f'Expected names of classes in {path}, but got {names!r}.')
+        raise InputError(f'Expected names of classes in {path}, but got {names!r}.')
     return [names[key] for key in sorted(names)] if isinstance(names, dict) else list(names)
 
 
@@ -124,15 +125,15 @@ def read(source: Path, folder: MaskFolder, options: ExportOptions) -> Iterator[C
     table = np.array([0, *(folder.value_of(name, source / 'data.yaml') for name in classes)], np.uint8)
     labels = source / 'labels' / options.split
     if not labels.is_dir():
-        raise FileNotFoundError(f'Expected label files in {labels}, but there is no such folder.')
+        raise MissingFileError(f'Expected label files in {labels}, but there is no such folder.')
     by_stem = {item.stem: item for item in folder.items}
     for path in sorted(labels.rglob('*.txt')):
         stem = path.relative_to(labels).with_suffix('').as_posix()
         if stem not in by_stem:
-            raise ValueError(f'Expected a label file of an image of {folder.path}, but got {path}.')
+            raise InputError(f'Expected a label file of an image of {folder.path}, but got {path}.')
         item = by_stem[stem]
         try:
             mask = decode_lines(path.read_text(encoding='utf-8').splitlines(), item.size(), len(classes))
         except ValueError as error:
-            raise ValueError(f'In {path}: {error}') from error
+            raise InputError(f'In {path}: {error}') from error
         yield Correction(item, table[mask])

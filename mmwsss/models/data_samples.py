@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from mmwsss.utils.errors import InputError
+
 Sample = TypeVar('Sample')
 
 
@@ -18,5 +20,5 @@ def require_samples(data_samples: list[Sample] | None, mode: str) -> list[Sample
         ValueError: If there are none.
     """
     if data_samples is None:
-        raise ValueError(f'Expected data_samples in the mode {mode!r}, but got None.')
+        raise InputError(f'Expected data_samples in the mode {mode!r}, but got None.')
     return data_samples

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mmwsss.exports.mask_folder import MaskFolder, MaskItem
+from mmwsss.utils.errors import InputError
 
 DOUBT_BAND = 0.1
 """How near to the threshold a pixel's map value must lie to count as undecided."""
@@ -34,7 +35,7 @@ def read_maps(folder: MaskFolder, item: MaskItem) -> list[tuple[int, np.ndarray]
                 return [(int(k) + 1, row) for k, row in zip(data['classes'], maps)]
             return [(int(k) + 1, maps[k]) for k in data['labels']]  # one map for each class of the run
     except (KeyError, IndexError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f'Expected kept maps (cam and classes) in {path}, but {error}') from error
+        raise InputError(f'Expected kept maps (cam and classes) in {path}, but {error}') from error
 
 
 def shrink(array: np.ndarray, longer_side: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
 from mmwsss.exports.review import encode_runs
+from mmwsss.utils.errors import InputError
 from mmwsss.visualization.charts import line_chart
 from mmwsss.visualization.kept_maps import doubt, shrink
 from mmwsss.visualization.page import data_address, grey_address, write_page
@@ -245,11 +246,11 @@ def write_report(
             if side != _SIDES[-1]:
                 break
             if not data['rows']:
-                raise ValueError(f'Expected a report of at most {limit_bytes} bytes, but {path} has {size}.')
+                raise InputError(f'Expected a report of at most {limit_bytes} bytes, but {path} has {size}.')
             fewer = int(len(data['rows']) * 0.9)
             left_out += len(data['rows']) - fewer
             data['rows'] = data['rows'][:fewer]
-    raise ValueError(f'Expected a report of at most {limit_bytes} bytes, but {path} is larger.')
+    raise InputError(f'Expected a report of at most {limit_bytes} bytes, but {path} is larger.')
 
 
 def _figures(row: GalleryRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL, segmentation_classes
+from mmwsss.utils.errors import InputError
 
 FIGURES = (
     ('IoU of images', ('iou_image',)),
@@ -141,9 +142,9 @@ def camera_of(img_path: str, pattern: str | None = None) -> str:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise ValueError(f'Expected a regular expression for cameras, but got {pattern!r}: {error}.') from error
+        raise InputError(f'Expected a regular expression for cameras, but got {pattern!r}: {error}.') from error
     if not expression.groups:
-        raise ValueError(f'Expected a group (...) in the pattern of cameras, but got {pattern!r}.')
+        raise InputError(f'Expected a group (...) in the pattern of cameras, but got {pattern!r}.')
     found = expression.search(PurePath(img_path).as_posix())
     return found.group(1) if found else '?'
 

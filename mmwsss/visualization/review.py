@@ -9,6 +9,7 @@ from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.exports.mask_folder import MaskFolder, MaskItem
 from mmwsss.exports.review import encode_runs
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash
 from mmwsss.visualization.kept_maps import doubt, read_maps, shrink
 from mmwsss.visualization.page import data_address, grey_address, write_page
@@ -44,15 +45,15 @@ def write_review(
         ValueError: If an argument is out of its range, a picture cannot be read or is of another size than its mask.
     """
     if limit < 1:
-        raise ValueError(f'Expected limit >= 1, but got {limit}.')
+        raise InputError(f'Expected limit >= 1, but got {limit}.')
     if order not in ORDERS:
-        raise ValueError(f'Expected an order of {list(ORDERS)}, but got {order!r}.')
+        raise InputError(f'Expected an order of {list(ORDERS)}, but got {order!r}.')
     if not 0 <= threshold <= 1:
-        raise ValueError(f'Expected threshold in [0, 1], but got {threshold}.')
+        raise InputError(f'Expected threshold in [0, 1], but got {threshold}.')
     folder = MaskFolder(masks)
     items = [item for item in folder.items if item.record.labels or not positives_only]
     if not items:
-        raise ValueError(f'Expected an image with a class in {masks}, but there is none.')
+        raise InputError(f'Expected an image with a class in {masks}, but there is none.')
     chosen = _ordered(folder, items, order, threshold)[:limit]
     images = [_image(folder, item) for item in chosen]
     colours = png_palette(len(folder.classes))
@@ -81,7 +82,7 @@ def _ordered(folder: MaskFolder, items: list[MaskItem], order: str, threshold: f
 def _image(folder: MaskFolder, item: MaskItem) -> dict[str, Any]:
     mask, picture = item.mask(), read_picture(item.img_path)
     if picture.shape[:2] != mask.shape:
-        raise ValueError(f'Expected a picture of {mask.shape} (H, W) in {item.img_path}, but got {picture.shape[:2]}.')
+        raise InputError(f'Expected a picture of {mask.shape} (H, W) in {item.img_path}, but got {picture.shape[:2]}.')
     return {
         'name': item.name,
         'checksum': item.record.checksum,

@@ -50,4 +50,15 @@ def test_review(run, tmp_path):
 @pytest.mark.parametrize('tool', ['export', 'import', 'review'])
 def test_help_has_an_example(run, tool):
     code, out, _ = run(tool, '--help')
-    assert code == 0 and f'Example: mmwsss {tool} ' in out
+    assert code == 0 and 'example:' in out and f'{tool}' in out
+
+
+def test_choices_of_the_tools_are_those_of_the_package(run):
+    from mmwsss.exports import FORMATS
+    from mmwsss.exports.options import EMPTY, IMAGES
+    from mmwsss.exports.transfer import EXPORTS
+    from mmwsss.visualization.review import ORDERS
+
+    for tool, *choices in (('export', EXPORTS, IMAGES), ('import', FORMATS, EMPTY), ('review', ORDERS)):
+        text = run(tool, '--help')[1]
+        assert all('{' + ','.join(names) + '}' in text for names in choices), tool

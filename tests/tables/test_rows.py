@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SMALL, TOY_SAM, toy_variables, write_toy
-from mmwsss.tables.scales import Scale
 
 from mmwsss.apis import make_pseudo, train
 from mmwsss.config import config_variables, find_config, load_config, load_scale, options_that_act

@@ -1,22 +1,16 @@
-"""Write a segmentor as ONNX, compared with PyTorch; mmwsss-lite runs it without PyTorch.
-
-Example: mmwsss to_onnx work_dirs/seg/epoch_20.pth --out model.onnx --pictures data/val
-"""
+"""Write a segmentor as ONNX, compared with PyTorch; mmwsss-lite runs it without PyTorch."""
 
 from __future__ import annotations
 
 import argparse
 
-import mmwsss  # noqa: F401  (cures torchvision before a host imports it)
-from mmwsss.apis.onnx_export import export_onnx
-from mmwsss.cli.main import add_trust_flag, report_errors
-from mmwsss.config.loading import load_config
-from mmwsss.exports.options import pictures_below
+from mmwsss.cli.arguments import add_trust_flag, tool_parser
+from mmwsss.cli.session import tool_session
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = tool_parser(__doc__, 'work_dirs/seg/epoch_20.pth --out model.onnx --pictures data/val')
     parser.add_argument('checkpoint', help='weights of a segmentor')
     parser.add_argument('--out', required=True, help='ONNX file to write')
     parser.add_argument('--config', help='training config, for a checkpoint that does not carry its own')
@@ -33,7 +27,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Entry point."""
     args = parse_args()
-    with report_errors():
+    with tool_session():
+        from mmwsss.apis.onnx_export import export_onnx
+        from mmwsss.config.loading import load_config
+        from mmwsss.exports.options import pictures_below
+
         config = load_config(args.config) if args.config else None
         pictures = pictures_below(args.pictures, 64) if args.pictures else []
         size = tuple(args.size) if args.size else None
