@@ -14,7 +14,7 @@ from PIL import Image
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette, png_palette, segmentation_classes
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.structures import Manifest, ManifestRecord
-from mmwsss.utils.errors import InputError, MissingFileError
+from mmwsss.utils.errors import InputError, MissingFileError, NotEmptyError
 from mmwsss.utils.files import atomic_write, file_sha256, read_json, write_json
 
 IGNORE_NAME = '_ignore'
@@ -188,7 +188,7 @@ def write_corrections(
     out_dir = Path(out_dir)
     manifest = Manifest(out_dir / 'manifest.jsonl')
     if manifest.path.exists():
-        raise FileExistsError(f'Expected a new folder for corrected masks, but {out_dir} holds {manifest.path.name}.')
+        raise NotEmptyError(f'Expected a new folder for corrected masks, but {out_dir} holds {manifest.path.name}.')
     run = {'classes': list(folder.classes), 'palette': palette(len(folder.classes)), 'corrected_from': source}
     kept = {key: folder.run[key] for key in ('config_hash', 'checkpoint_sha256') if key in folder.run}
     write_json(out_dir / 'run.json', {**run, **kept})

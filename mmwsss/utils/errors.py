@@ -46,6 +46,10 @@ class NotAFolderError(UserError, NotADirectoryError):
     """A file lies where a folder should be."""
 
 
+class NotEmptyError(UserError, FileExistsError):
+    """Something lies where a new file or folder should be made."""
+
+
 class NoAccessError(UserError, PermissionError):
     """A file or folder may not be read or written."""
 
