@@ -126,7 +126,7 @@ class CropShift(View):
         return _take(vector, matrix, self.positions(grid)[1])
 
 
-class Scale(View):
+class Downscale(View):
     """The picture at a whole fraction of its size; the image's patches are joined to compare.
 
     Attention **to** a group of patches is the sum, attention **from** it the mean.
@@ -170,7 +170,7 @@ VIEWS: dict[str, Callable[..., View]] = {
     'vflip': partial(Rearranged, move=lambda values: values.flip(-2)),
     'rot90': partial(Rearranged, move=lambda values: values.rot90(1, (-2, -1))),
     'crop_shift': CropShift,
-    'scale': Scale,
+    'scale': Downscale,
 }
 """Every view by its name."""
 
