@@ -43,14 +43,14 @@ class PictureFacts:
     stretched: int = 0
 
     def extremes(self) -> dict[str, tuple[int, int]] | None:
-        """Smallest, median and largest size by area."""
+        """``smallest``, ``median`` and ``largest`` size by area, (height, width) in pixels; None without pictures."""
         sizes = sorted(((h.height, h.width) for h in self.headers.values()), key=lambda size: (size[0] * size[1], size))
         if not sizes:
             return None
         return {'smallest': sizes[0], 'median': sizes[len(sizes) // 2], 'largest': sizes[-1]}
 
     def notes(self, min_side: int) -> list[str]:
-        """What is odd about the pictures."""
+        """Notes on pictures that are small or have many bits; ``min_side`` is in pixels."""
         notes = []
         tiny = [path for path, header in self.headers.items() if min(header.height, header.width) < min_side]
         if tiny:

@@ -1,4 +1,4 @@
-"""A look at a whole data set before any training: what is there, what is left out, and what would fail."""
+"""Check of a whole data set before training: what is there, what is left out, and what would fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading pictures: every kind that Pillow can read comes out as the eye sees it, anything else is named."""
+"""Reading pictures: what Pillow can read becomes RGB as it is displayed; other files are errors that name them."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from mmwsss.utils.errors import InputError
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """On which images, and with which threshold.
+    """Images and threshold of an evaluation.
 
     Attributes:
         ann: Label file of the images, below the data's root.
-        images: How many there are.
+        images: Number of images.
         oracle: Whether the threshold is the best one on this very ground truth, the literature's usual choice for maps.
     """
 
