@@ -1,4 +1,4 @@
-"""How good are a classifier's maps?"""
+"""Evaluation of a classifier's maps against masks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABEL_SOURCES = {'label': 'image labels', 'predicted': 'predicted labels', 'all'
 
 
 def label_source(cfg: Config) -> str:
-    """What chooses the classes that get maps, in words that figures and reports carry."""
+    """What chooses the classes that get maps, in words for figures and reports."""
     return LABEL_SOURCES[cfg.pseudo.generator.get('classes', 'label')]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn as nn
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from mmwsss.registry import MODELS
@@ -29,7 +30,7 @@ def init_classifier(
     checkpoint_classes: Sequence[str] | None = None,
     class_map: Mapping[str, str] | None = None,
     trust: bool | None = None,
-) -> nn.Module:
+) -> BaseModel:
     """Build a classifier or distiller and load its weights, all of them or not at all.
 
     Args:
@@ -44,7 +45,8 @@ def init_classifier(
         trust: Whether the checkpoint may run code; by default the environment variable says it.
 
     Returns:
-        nn.Module: in eval mode; its ``class_names`` are those of its classes, None where nobody knows them.
+        BaseModel: in eval mode; its ``cam_classifier`` is the classifier, its ``class_names`` are those of its classes,
+        None where they are unknown.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing.
@@ -82,7 +84,7 @@ def init_segmentor(
     *,
     trust: bool | None = None,
 ) -> nn.Module:
-    """Build a model of MMSegmentation and load its weights, as its ``init_model`` does, through the one door.
+    """Build a model of MMSegmentation and load its weights, as its ``init_model`` does, checked as every checkpoint is.
 
     Args:
         config: Its training config.

@@ -16,13 +16,13 @@ from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 
 
-def rates(lowest: float, highest: float, steps: int) -> list[float]:
+def log_spaced_rates(lowest: float, highest: float, steps: int) -> list[float]:
     """Rates on a logarithmic scale, both ends included."""
     ratio = (highest / lowest) ** (1 / (steps - 1))
     return [lowest * ratio**step for step in range(steps)]
 
 
-def suggest(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
+def suggest_learning_rate(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
     """The rate at which the smoothed loss falls most steeply over the logarithm of the rate.
 
     The first tenth of the steps is left out: there the smoothed loss still follows single batches.
@@ -67,7 +67,7 @@ def lr_range_test(
     if not 0 < lowest < highest or steps < 6:
         raise InputError(f'Expected 0 < lowest < highest and steps >= 6, but got {lowest}, {highest} and {steps}.')
     out_dir = Path(out_dir)
-    learning_rates = rates(lowest, highest, steps)
+    learning_rates = log_spaced_rates(lowest, highest, steps)
     cfg.train_cfg = ConfigDict(type='IterBasedTrainLoop', max_iters=steps, val_interval=steps + 1)
     cfg.param_scheduler = []
     for name in ('val_dataloader', 'val_cfg', 'val_evaluator', 'test_dataloader', 'test_cfg', 'test_evaluator'):
@@ -86,7 +86,7 @@ def lr_range_test(
         writer = csv.writer(handle, lineterminator='\n')
         writer.writerow(('lr', 'loss', 'smoothed_loss'))
         writer.writerows(zip(tried, losses, curve))
-    suggestion = suggest(tried, losses)
+    suggestion = suggest_learning_rate(tried, losses)
     _draw(out_dir / 'lr_range.png', tried, losses, curve, suggestion)
     return {
         'suggestion': suggestion,

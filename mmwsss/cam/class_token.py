@@ -1,4 +1,4 @@
-"""The last block of a ViT for its class token alone."""
+"""The last block of a ViT, computed for its class token alone."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def reads_class_token_only(classifier: MapClassifier) -> bool:
 
 @contextlib.contextmanager
 def class_token_only(classifier: MapClassifier) -> Iterator[None]:
-    """Within, the last block computes the class token alone, where nothing else is read; logits stay the same.
+    """Inside the block, compute only the class token in a ViT's last block; logits stay the same.
 
-    Keys and values remain, a sixth of the block's matrix products; and the
-    gradient of each class goes through this sixth alone.
+    Nothing is changed where the logits read more than the class token (:func:`reads_class_token_only`). Keys and values
+    of all tokens are still computed: a sixth of the block's matrix products, forward and backward.
     """
     if classifier.training or not reads_class_token_only(classifier):
         yield

@@ -123,12 +123,12 @@ def _check_pair(activation: Tensor, gradient: Tensor) -> None:
 
 
 def resize_cam(cam: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize (``align_corners=False``) of the last two dimensions of maps with four dimensions."""
+    """Maps (B, C, h, w) resized to ``size`` (H, W), bilinear with ``align_corners=False``."""
     return F.interpolate(cam, size=size, mode='bilinear', align_corners=False)
 
 
 def scale_by_max(cam: Tensor) -> Tensor:
-    """Divide each map (last two dimensions, non-negative) by its maximum; an all-zero map stays zero.
+    """Divide each non-negative map (..., h, w) by its maximum, so that it is in [0, 1]; an all-zero map stays zero.
 
     >>> scale_by_max(torch.tensor([[[2.0, 4.0]], [[0.0, 0.0]]])).tolist()
     [[[0.5, 1.0]], [[0.0, 0.0]]]
@@ -138,6 +138,6 @@ def scale_by_max(cam: Tensor) -> Tensor:
 
 
 def scale_min_max(cam: Tensor, eps: float = 1e-7) -> Tensor:
-    """Shift and scale each map (last two dimensions) to [0, 1], as pytorch-grad-cam and the paper's code do."""
+    """Shift and scale each map (..., h, w) to [0, 1], as pytorch-grad-cam and the paper's code do."""
     cam = cam - cam.amin((-2, -1), keepdim=True)
     return cam / (cam.amax((-2, -1), keepdim=True) + eps)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
 
 import torch
 import torch.nn as nn
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 from mmwsss.models.backbones import TimmFeatures
 from mmwsss.models.backbones.attention import transformer_blocks
@@ -75,7 +75,7 @@ class LayerTap:
     def __init__(self, model: nn.Module, layers: Sequence[nn.Module]) -> None:
         self._model, self._layers = model, list(layers)
         self._activations: dict[int, Tensor] = {}
-        self._handles: list[Any] = []
+        self._handles: list[RemovableHandle] = []
         self._grid: tuple[int, int] | None = None
 
     def __enter__(self) -> LayerTap:
@@ -98,7 +98,7 @@ class LayerTap:
         self._activations.clear()
         self._grad_mode.__exit__(kind, error, trace)
 
-    def _keep(self, index: int) -> Any:
+    def _keep(self, index: int) -> Callable[[nn.Module, tuple, Tensor], Tensor]:
         def hook(_module: nn.Module, _args: tuple, output: Tensor) -> Tensor:
             if not torch.is_grad_enabled():  # the first of the layers: the graph starts here
                 torch.set_grad_enabled(True)  # until the block ends
@@ -108,9 +108,10 @@ class LayerTap:
 
         return hook
 
-    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Any) -> None:
+    def _keep_grid(self, _module: nn.Module, _args: tuple, output: Tensor | tuple[Tensor, tuple[int, int]]) -> None:
         """A patch layer gives a map, or tokens and their grid."""
-        self._grid = tuple(output.shape[2:] if isinstance(output, Tensor) else output[1])
+        rows, columns = output.shape[2:] if isinstance(output, Tensor) else output[1]
+        self._grid = (rows, columns)
 
     def _to_map(self, value: Tensor) -> Tensor:
         if value.ndim == 4:

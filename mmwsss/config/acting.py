@@ -1,4 +1,4 @@
-"""Does a variable change anything that is used?"""
+"""Whether a variable of a config changes anything that is used."""
 
 from __future__ import annotations
 

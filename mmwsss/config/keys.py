@@ -12,8 +12,8 @@ from mmwsss.config.options import ABSENT, near
 from mmwsss.config.source import DECLARATIONS, ConfigError
 from mmwsss.config.tree import ConfigTree
 
-_SLIP = 0.8
-"""Similarity from which a new key is taken for a slip of the pen."""
+_TYPING_ERROR = 0.8
+"""Similarity, in [0, 1], from which a new key is taken for a typing error."""
 
 
 def current_value(tree: ConfigTree, content: Mapping[str, Any], key: str, kind: str | None) -> Any:
@@ -73,7 +73,7 @@ def set_keys(tree: ConfigTree, content: ConfigDict, keys: Mapping[str, Any]) -> 
 
 
 def _new_leaf(tree: ConfigTree, parent: Mapping[str, Any], name: str, part: str, is_leaf: bool) -> Any:
-    like = near(part, map(str, parent), _SLIP if is_leaf and 'type' in parent else 0.6)
+    like = near(part, map(str, parent), _TYPING_ERROR if is_leaf and 'type' in parent else 0.6)
     if is_leaf and 'type' in parent and not like:
         return ABSENT
     hint = f' Near it: {", ".join(like)}.' if like else f' It has {", ".join(map(str, parent)) or "none"}.'
@@ -88,7 +88,7 @@ def _unknown(tree: ConfigTree, content: Mapping[str, Any], key: str, first: str)
 
 
 def _advice(tree: ConfigTree, key: str) -> str:
-    """Behind the name of a key that nothing reads."""
+    """End of the error about a key that nothing reads: what to set instead."""
     first = key.split('.')[0]
     variables = tree.variables()
     if first in variables:

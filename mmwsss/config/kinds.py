@@ -42,7 +42,7 @@ def kind_of(config: Mapping[str, Any], path: Any) -> str | None:
     """What a config says it is; None for a host's config, which says nothing.
 
     Raises:
-        ConfigError: If it is none of ours.
+        ConfigError: If there is no such kind.
     """
     kind = config.get('kind')
     if kind is not None and kind not in USED:

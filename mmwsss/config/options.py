@@ -84,7 +84,7 @@ def check_value(key: str, value: Any, current: Any) -> Any:
 
 
 def near(name: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """Names that look like a name, the nearest first; at most three."""
+    """Names that are spelled like a name, the nearest first; at most three."""
     return get_close_matches(name, sorted(set(names) - {name}), n=3, cutoff=cutoff)
 
 

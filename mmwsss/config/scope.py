@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 _SCOPE = 'mmwsss'
+_MARK = '_knows_mmwsss'
 
 
 def register_scope() -> None:
@@ -20,7 +21,7 @@ def register_scope() -> None:
     """
     MODULE2PACKAGE[_SCOPE] = _SCOPE
     find = Config._get_cfg_path
-    if getattr(find, '_knows_mmwsss', False):
+    if getattr(find, _MARK, False):
         return
 
     @wraps(find)
@@ -32,5 +33,5 @@ def register_scope() -> None:
             return str(path), scope
         return find(cfg_path, filename)
 
-    find_ours_too._knows_mmwsss = True  # type: ignore[attr-defined]
+    setattr(find_ours_too, _MARK, True)
     Config._get_cfg_path = staticmethod(find_ours_too)

@@ -16,8 +16,9 @@ from mmwsss.utils.errors import InputError
 
 BASE = '_base_'
 DECLARATIONS = ('kind', 'control')
-"""Plain values that say what a config is; no variables."""
+"""Names of plain values that say what a config is; they are not variables."""
 _VALUE = '__value__'
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 
 class ConfigError(InputError):
@@ -51,12 +52,17 @@ class Source:
         Args:
             base: What the file sees as ``_base_``.
             values: Values by name that take the place of the file's own plain ones.
+
+        Raises:
+            ValueError: If there is no ``code``.
         """
         scope: dict[str, Any] = {
             BASE: base,
             _VALUE: lambda name, own: _copy(values[name]) if name in values else own,
         }
-        exec(self.code, scope)  # type: ignore[arg-type]
+        if self.code is None:
+            raise ValueError(f'Expected a config that this package evaluates, but MMEngine has to read {self.path}.')
+        exec(self.code, scope)
         return {name: value for name, value in scope.items() if name != BASE and not name.startswith('__')}
 
 
@@ -89,13 +95,14 @@ def _read(path: Path, _modified: int, _size: int) -> Source:
             bases = (named,) if isinstance(named, str) else tuple(named)
             continue
         body.append(node)
-        plain = len(names) == 1 and value is not None and not names[0].startswith('_') and is_plain(value)
         for name in names:
-            (computed if plain else variables).pop(name, None)
-            if plain:
-                variables[name] = ast.literal_eval(value)  # type: ignore[arg-type]
-                _let_set(node, name)
+            is_variable = len(names) == 1 and not name.startswith('_')
+            if isinstance(node, _ASSIGNMENTS) and value is not None and is_variable and is_plain(value):
+                computed.pop(name, None)
+                variables[name] = ast.literal_eval(value)
+                _let_set(node, name, value)
             else:
+                variables.pop(name, None)
                 computed[name] = _names_read(value)
     tree.body = body
     code = compile(ast.fix_missing_locations(tree), str(path), 'exec')
@@ -119,11 +126,10 @@ def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, list[str], ast.exp
             yield node, [], None
 
 
-def _let_set(node: ast.stmt, name: str) -> None:
+def _let_set(node: ast.Assign | ast.AnnAssign, name: str, own: ast.expr) -> None:
     """Let ``name = 3`` read ``name = __value__('name', 3)``."""
-    own = node.value  # type: ignore[attr-defined]
     call = ast.Call(ast.Name(_VALUE, ast.Load()), [ast.Constant(name), own], [])
-    node.value = ast.copy_location(call, own)  # type: ignore[attr-defined]
+    node.value = ast.copy_location(call, own)
 
 
 def is_plain(node: ast.expr) -> bool:

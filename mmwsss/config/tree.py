@@ -1,4 +1,4 @@
-"""A config with its bases: which variables there are, and what comes out with some of them set."""
+"""A config with its bases: its variables, and its content where some of them are set."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ConfigTree:
             yield from base.trees()
 
     def variables(self) -> dict[str, Any]:
-        """Names and values of the variables; a name that a child computes is none."""
+        """Names and values of the variables; a name whose value a child computes is not one of them."""
         if self.is_foreign:
             content = _read_by_host(self.path)[0]
             return {name: value for name, value in content.items() if plain_value(value) and not name.startswith('_')}
@@ -79,7 +79,7 @@ class ConfigTree:
         return next((found for base in self.bases if (found := base.declared(name)) is not None), None)
 
     def computed_from(self, name: str) -> frozenset[str] | None:
-        """The names that the value of a computed name is made of; None where none is computed under it."""
+        """The names that a computed value is made of; None where ``name`` is not computed."""
         if name in self.source.computed:
             return self.source.computed[name]
         return next((found for base in self.bases if (found := base.computed_from(name)) is not None), None)

@@ -8,7 +8,7 @@ from mmwsss.utils.errors import InputError
 
 
 @dataclass(frozen=True)
-class BatchPlan:
+class FittedBatches:
     """Batches that a training set can fill.
 
     Attributes:
@@ -22,7 +22,7 @@ class BatchPlan:
     note: str | None = None
 
 
-def plan_batches(images: int, batch_size: int, drop_last: bool = True, processes: int = 1) -> BatchPlan:
+def plan_batches(images: int, batch_size: int, drop_last: bool = True, processes: int = 1) -> FittedBatches:
     """Shrink batches to the data: there is at least one, and none of a single image beside larger ones.
 
     Args:
@@ -48,4 +48,4 @@ def plan_batches(images: int, batch_size: int, drop_last: bool = True, processes
         notes.append('the last batch is left out: it would have a single image')
     if size == 1:
         notes.append('a batch has a single image: batch norm has nothing to compare it with')
-    return BatchPlan(size, drop_last, '; '.join(notes) or None)
+    return FittedBatches(size, drop_last, '; '.join(notes) or None)

@@ -30,7 +30,7 @@ class PictureFacts:
         reasons: Why others cannot be read.
         kinds: Pictures by suffix.
         deep: Pictures of more than 8 bits a channel.
-        looked_at: How many of these were decoded.
+        decoded: How many of these were decoded.
         stretched: How many of those use fewer bits than they have.
     """
 
@@ -39,18 +39,18 @@ class PictureFacts:
     reasons: list[str] = field(default_factory=list)
     kinds: Counter = field(default_factory=Counter)
     deep: int = 0
-    looked_at: int = 0
+    decoded: int = 0
     stretched: int = 0
 
     def extremes(self) -> dict[str, tuple[int, int]] | None:
-        """Smallest, median and largest size by area."""
+        """``smallest``, ``median`` and ``largest`` size by area, (height, width) in pixels; None without pictures."""
         sizes = sorted(((h.height, h.width) for h in self.headers.values()), key=lambda size: (size[0] * size[1], size))
         if not sizes:
             return None
         return {'smallest': sizes[0], 'median': sizes[len(sizes) // 2], 'largest': sizes[-1]}
 
     def notes(self, min_side: int) -> list[str]:
-        """What is odd about the pictures."""
+        """Notes on pictures that are small or have many bits; ``min_side`` is in pixels."""
         notes = []
         tiny = [path for path, header in self.headers.items() if min(header.height, header.width) < min_side]
         if tiny:
@@ -61,13 +61,13 @@ class PictureFacts:
             )
         if self.deep:
             notes.append(
-                f'{self.deep} pictures have more than 8 bits a channel; of {self.looked_at} looked at, '
+                f'{self.deep} pictures have more than 8 bits a channel; of {self.decoded} looked at, '
                 f'{self.stretched} use fewer bits than they have and are stretched'
             )
         return notes
 
 
-def look_at_pictures(dataset: ImageDataset, decode: bool = False, silent: bool = False) -> PictureFacts:
+def inspect_pictures(dataset: ImageDataset, decode: bool = False, silent: bool = False) -> PictureFacts:
     """Headers of a data set's pictures.
 
     Args:
@@ -93,22 +93,22 @@ def look_at_pictures(dataset: ImageDataset, decode: bool = False, silent: bool =
             else:
                 facts.headers[path] = header
                 facts.labels[path] = tuple(classes[label] for label in info['gt_label'])
-                _look_at_depth(path, header, facts)
+                _inspect_depth(path, header, facts)
             progress.update()
     return facts
 
 
-def _look_at_depth(path: str, header: PictureHeader, facts: PictureFacts) -> None:
+def _inspect_depth(path: str, header: PictureHeader, facts: PictureFacts) -> None:
     if not header.mode.startswith(('I', 'F')):
         return
     facts.deep += 1
-    if facts.looked_at < _SAMPLE:
+    if facts.decoded < _SAMPLE:
         with open_picture(path) as image:
-            facts.looked_at += 1
+            facts.decoded += 1
             facts.stretched += stretch(np.asarray(image), tagged_top(image, path))[1]
 
 
-def look_at_masks(
+def inspect_masks(
     dataset: ImageDataset, headers: dict[str, PictureHeader], silent: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """Which masks are there, their sizes, and the values of some.

@@ -1,4 +1,4 @@
-"""A look at a whole data set before any training: what is there, what is left out, and what would fail."""
+"""Check of a whole data set before training: what is there, what is left out, and what would fail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.registry import DefaultScope
 
 from mmwsss.datasets.batching import plan_batches
-from mmwsss.datasets.check_pictures import PictureFacts, look_at_masks, look_at_pictures
+from mmwsss.datasets.check_pictures import PictureFacts, inspect_masks, inspect_pictures
 from mmwsss.datasets.data_report import DataReport, SplitReport, left_out_of
 from mmwsss.datasets.duplicates import contradictions, same_bytes
 from mmwsss.datasets.image_dataset import ImageDataset
@@ -82,7 +82,7 @@ def check_data(
             continue
         if number == 0:
             classes = tuple(dataset.metainfo['classes'])
-        found = _look(name, dataset, settings, report, number == 0, decode, min_side, silent)
+        found = _inspect_images(name, dataset, settings, report, number == 0, decode, min_side, silent)
         if found is not None:
             facts[name] = found
     if not report.splits and not report.problems:
@@ -115,7 +115,7 @@ def _build(
         return None
 
 
-def _look(
+def _inspect_images(
     name: str,
     dataset: ImageDataset,
     settings: Mapping[str, Any],
@@ -137,13 +137,13 @@ def _look(
     _count_classes(name, dataset, split, report, is_training and table is not None)
     if not split.image_root:  # generated: there are no files
         return None
-    facts = look_at_pictures(dataset, decode, silent)
+    facts = inspect_pictures(dataset, decode, silent)
     split.unreadable, split.kinds, split.sizes = len(facts.reasons), dict(facts.kinds.most_common()), facts.extremes()
     if facts.reasons:
         first = ''.join(f'\n  {reason}' for reason in facts.reasons[:_FIRST])
         report.problems.append(f'{name}: {len(facts.reasons)} of {split.images} images cannot be read, first:{first}')
     report.notes += [f'{name}: {note}' for note in facts.notes(min_side)]
-    _look_at_masks(name, dataset, settings, facts, report, silent)
+    _inspect_masks(name, dataset, settings, facts, report, silent)
     return facts
 
 
@@ -181,7 +181,7 @@ def _count_classes(name: str, dataset: ImageDataset, split: SplitReport, report:
         )
 
 
-def _look_at_masks(
+def _inspect_masks(
     name: str, dataset: ImageDataset, settings: Mapping[str, Any], facts: PictureFacts, report: DataReport, silent: bool
 ) -> None:
     prefix = settings.get('data_prefix')
@@ -194,7 +194,7 @@ def _look_at_masks(
     except (ValueError, OSError) as error:
         report.problems.append(f'{name}: {error}')
         return
-    masks, problems = look_at_masks(with_masks, facts.headers, silent)
+    masks, problems = inspect_masks(with_masks, facts.headers, silent)
     report.splits[name].masks = {'folder': osp.normpath(with_masks.data_prefix['seg_map_path']), **masks}
     report.problems += [f'{name}: {problem}' for problem in problems]
 
@@ -219,7 +219,7 @@ def _same_pictures(facts: Mapping[str, PictureFacts], report: DataReport, silent
         first, second = pairs[0]
         report.notes.append(
             f'{len(pairs)} pictures stand under several names with different labels, first {first} '
-            f'({_said(labels[first])}) and {second} ({_said(labels[second])})'
+            f'({_class_names(labels[first])}) and {second} ({_class_names(labels[second])})'
         )
     shared = [(path, path) for path, names in places.items() if len(names) > 1]
     shared += [pair for group in groups if (pair := _across(group, places)) is not None]
@@ -240,5 +240,5 @@ def _across(group: list[str], places: Mapping[str, set[str]]) -> tuple[str, str]
     return None if other is None else (group[0], other)
 
 
-def _said(labels: tuple[str, ...]) -> str:
+def _class_names(labels: tuple[str, ...]) -> str:
     return ';'.join(labels) or 'no class'

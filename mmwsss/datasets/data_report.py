@@ -43,7 +43,7 @@ class SplitReport:
     masks: dict[str, Any] | None = None
 
     def lines(self, name: str) -> list[str]:
-        """One screen's share of text."""
+        """The part as lines of text, for a terminal."""
         lines = [f'{name}: {self.images} images of {self.source}']
         if self.classes:
             shown = [f'{label} {number}' for label, number in list(self.classes.items())[:_CLASSES_SHOWN]]
@@ -75,7 +75,7 @@ class DataReport:
     Attributes:
         splits: By name.
         problems: What stops training or evaluation; training would fail where there are any.
-        notes: What is odd and may be meant.
+        notes: What is unusual but may be intended.
     """
 
     splits: dict[str, SplitReport] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class DataReport:
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The report as values that JSON can hold."""
         return {'ok': self.ok, **asdict(self)}
 
     def __str__(self) -> str:

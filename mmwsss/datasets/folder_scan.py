@@ -26,17 +26,17 @@ class FolderScan:
 
     Hidden files and folders (``.ipynb_checkpoints``, ``._x.jpg``), those of the system, output of this package (masks
     of an earlier run) and folders that are links are left out; what was left out is counted while the scan goes on.
-    A linked folder is gone into with ``follow_links`` alone, and never twice.
+    Folders that are links are entered only with ``follow_links``, and never twice.
 
     Args:
-        folder: Where to look.
+        folder: The folder.
         follow_links: Also go into folders that are links.
 
     Attributes:
         left_out: Number of files and folders by reason.
         examples: The first path (relative) of each reason.
         suffixes: Number of files that are no image by their suffix.
-        folders: Sub-folders of the first level that were gone into, with their number of images.
+        folders: Sub-folders of the first level that were entered, with their number of images.
         direct: Images of each of them that lie directly in it.
     """
 
@@ -77,7 +77,7 @@ class FolderScan:
                     yield name
 
     def _entries(self, scan: Iterator[os.DirEntry], inside: str) -> list[os.DirEntry] | None:
-        """Entries in order, without those that nobody means; None for a folder of our own output."""
+        """Entries in order, without hidden ones and those of the system; None for a folder of our own output."""
         found = sorted(scan, key=lambda entry: entry.name)
         names = {entry.name for entry in found}
         if inside and is_output(names):

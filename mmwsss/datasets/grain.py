@@ -1,4 +1,4 @@
-"""Sensor noise, blur and compression of a frame, measured and given to what is pasted into it."""
+"""Sensor noise, blur and compression of a frame, measured and added to what is pasted into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image-level labels from JSON, CSV or class folders, as rows that say where they stand.
+"""Image-level labels from JSON, CSV or class folders, as rows that name their file and line.
 
 What is understood beyond the plain forms (see :class:`~mmwsss.datasets.ImageLabelDataset`), and said in ``notes``:
 

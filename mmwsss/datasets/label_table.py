@@ -1,4 +1,4 @@
-"""Labels of pictures as rows that say where they stand."""
+"""Labels of pictures, as rows that name their file and line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LabelTable:
         rows: In the order of the source.
         names: Names of the labels, in the source's order where it has one.
         source: The file or folder.
-        notes: What was understood, or left out, that the user should know.
+        notes: What was read in another way than written, or left out, for the user.
         scan: What a scan of class folders left out.
     """
 
@@ -44,7 +44,12 @@ class LabelTable:
 
 
 def spelling_notes(counts: Mapping[str, int], main: Mapping[str, str]) -> list[str]:
-    """Which spellings were read as another one."""
+    """Notes on names that are spelled in several ways.
+
+    Args:
+        counts: Number of uses of each spelling.
+        main: The spelling that counts, by the form in which names are compared.
+    """
     notes = []
     for key, name in main.items():
         alike = sorted(other for other in counts if spelling(other) == key and other != name)

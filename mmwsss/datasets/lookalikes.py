@@ -1,4 +1,4 @@
-"""What looks like smoke and is none: clouds, haze, fog, glare of the sun and dirt on the lens, laid over a frame.
+"""Look-alikes of smoke: clouds, haze, fog, glare of the sun and dirt on the lens, laid over a frame.
 
 Each function draws a layer for a float32 BGR frame (H, W, 3) in [0, 255]: a colour (H, W, 3) or (3,), and how much it
 covers, (H, W, 1) or (H, W, 3) in [0, 1]. Clouds stay in the sky, because a bright patch before the ground would be

@@ -1,4 +1,4 @@
-"""A look at some masks before any work: do they have the values that they should?"""
+"""Check of the values of some masks, before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that pseudo masks cut out of their images, and where they may be trusted."""
+"""Objects that are cut out of images along their pseudo masks, where the masks are reliable."""
 
 from __future__ import annotations
 

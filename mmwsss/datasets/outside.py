@@ -28,7 +28,7 @@ class Outside:
         self._inside: dict[str, bool] = {}
 
     def refusal(self, path: str | Path) -> str | None:
-        """Why a picture is not read, or None; costs one look at the file, and one at each folder."""
+        """Why a picture is not read, or None; the file system is asked once for the file and once for each folder."""
         path = os.fspath(path)
         absolute = osp.abspath(path)
         if not _below(absolute, self.root):

@@ -19,7 +19,7 @@ def split_of(group: str, shares: Mapping[str, float], seed: int = 0) -> str:
     Args:
         group: Name of the group.
         shares: Share of groups of each part; they sum to one.
-        seed: Another seed, another split.
+        seed: Random seed of the split.
     """
     place = int.from_bytes(hashlib.sha256(f'{seed}/{group}'.encode()).digest()[:8], 'big') / 2**64
     for part, share in shares.items():

@@ -1,4 +1,4 @@
-"""Reading pictures: every kind that Pillow can read comes out as the eye sees it, anything else is named."""
+"""Reading pictures: what Pillow can read becomes RGB as it is displayed; other files are errors that name them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _WITH_ALPHA = ('RGBA', 'LA', 'PA', 'La', 'RGBa')
-_said_stretched = False
+_warned_of_stretching = False
 
 
 def read_picture(path: str | Path) -> np.ndarray:
@@ -99,9 +99,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _say_stretched(path: str | Path) -> None:
-    global _said_stretched
-    if not _said_stretched:
-        _said_stretched = True
+    global _warned_of_stretching
+    if not _warned_of_stretching:
+        _warned_of_stretching = True
         warnings.warn(
             f'{path} uses fewer bits than it has (as cameras of 12 bits do): it and others like it are stretched.',
             stacklevel=3,

@@ -20,7 +20,7 @@ from mmwsss.datasets.plume_kinds import PlumeRanges
 _GRID = 144  # longest side of the grid that plumes are drawn on; the frame's own size comes by interpolation
 _PUFFS = 56
 FLOOR = 0.012
-"""Opacities below are nothing, so that a matte ends somewhere."""
+"""Opacities below this are set to 0, so that a matte has an end."""
 
 MASK_OPACITY = 0.2
 """A pixel belongs to the plume's mask from this opacity on; below it the eye does not see the smoke."""
@@ -147,7 +147,7 @@ def draw_plume(rng: np.random.Generator, shape: tuple[int, int], ranges: PlumeRa
 
 
 def _bend(rng: np.random.Generator, field: np.ndarray, pixels: float, cells: int) -> np.ndarray:
-    """Move every point of a field by a smooth random way of about ``pixels``."""
+    """Move every point of a field by a smooth random displacement of about ``pixels``."""
     rows, columns = field.shape
     flow = [(fractal_noise(rng, field.shape, cells, 3) - 0.5) * np.float32(6 * pixels) for _ in range(2)]
     map_x = np.arange(columns, dtype=np.float32)[None] + flow[0]
@@ -179,7 +179,7 @@ def air_light(img: np.ndarray) -> np.ndarray:
 
 
 def smoke_colour(rng: np.random.Generator, img: np.ndarray, plume: Plume) -> np.ndarray:
-    """Colour of a plume's smoke in a frame: lit by the frame's own light, and told from what is behind it.
+    """Colour of a plume's smoke in a frame: lit by the frame's own light, and different from what is behind it.
 
     Args:
         rng: Random generator.

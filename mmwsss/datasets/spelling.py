@@ -1,7 +1,7 @@
 """How names of classes are compared, in label files, folders, options and ``negative_classes`` alike.
 
-* Letters count without their case (``Smoke`` is ``smoke``); blank, ``_`` and ``-`` are the same, at the ends they are
-  nothing (``no smoke``, ``No_Smoke``, ``no-smoke``); composed and decomposed accents are the same.
+* Case does not matter (``Smoke`` is ``smoke``); blank, ``_`` and ``-`` are the same and are dropped at the ends
+  (``no smoke``, ``No_Smoke``, ``no-smoke``); composed and decomposed accents are the same.
 * A text where several names could stand is one name: ``classes='smoke'`` is ``('smoke',)``.
 * Of several spellings of one class in a file the most frequent one is its name.
 * Labels that are all ``0`` or ``1`` say whether the one class is there; see :mod:`mmwsss.datasets.label_file`.

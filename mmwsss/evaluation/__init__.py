@@ -1,4 +1,4 @@
-"""Every figure is computed here, once."""
+"""Figures of masks and of maps: IoU, false alarms, co-occurrence. No other package computes any."""
 
 from mmwsss.evaluation.cam_figures import CamFigures, co_occurrence
 from mmwsss.evaluation.figures import SegmentationFigures, segmentation_figures

@@ -139,7 +139,7 @@ class CamFigures:
         return self._figures.compute(int(np.abs(THRESHOLDS - threshold).argmin()))
 
     def best_threshold(self, figure: str = 'iou_dataset') -> float:
-        """The threshold with the best figure; chosen on ground truth, so say so wherever it is used.
+        """The threshold with the best figure. It is chosen on ground truth: report it as an oracle's.
 
         Args:
             figure: ``'iou_dataset'`` (foreground), or ``'miou'``, with background, the literature's of many classes.

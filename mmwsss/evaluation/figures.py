@@ -18,7 +18,7 @@ from mmwsss.utils.errors import InputError
 
 
 def class_iou(counts: np.ndarray) -> np.ndarray:
-    """IoU of counts (..., 3, C); NaN where a class is neither predicted nor there."""
+    """IoU (..., C) of counts (..., 3, C) of intersection, predicted and true; NaN where a class is neither of these."""
     counts = np.asarray(counts, np.float64)
     intersection, pred, truth = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
     union = pred + truth - intersection

@@ -1,4 +1,4 @@
-"""The same figures inside MMEngine's test loop."""
+"""Figures of a segmentor, in MMEngine's test loop."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class WeakSegMetric(BaseMetric):
             self._last = (sample['img_path'], count_pixels(pred, truth, len(classes)))
 
     def _add_last(self) -> None:
-        """Add the image that was held back, because only its follower shows that it is no filling."""
+        """Add the image that was held back: the last one of a process may be a repetition of the sampler."""
         if self._sums is None:
             self._sums = SegmentationFigures(self.dataset_meta['classes'][1:])
         if self._last is not None:

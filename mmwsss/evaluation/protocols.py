@@ -8,12 +8,12 @@ from mmwsss.utils.errors import InputError
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """On which images, and with which threshold.
+class EvaluationProtocol:
+    """Images and threshold of an evaluation.
 
     Attributes:
         ann: Label file of the images, below the data's root.
-        images: How many there are.
+        images: Number of images.
         oracle: Whether the threshold is the best one on this very ground truth, the literature's usual choice for maps.
     """
 
@@ -23,14 +23,14 @@ class Protocol:
 
 
 PROTOCOLS = {
-    'train_1464_fixed': Protocol('annotations/train.json', 1464, oracle=False),
-    'train_1464_oracle': Protocol('annotations/train.json', 1464, oracle=True),
-    'val': Protocol('annotations/val.json', 1449, oracle=False),
+    'train_1464_fixed': EvaluationProtocol('annotations/train.json', 1464, oracle=False),
+    'train_1464_oracle': EvaluationProtocol('annotations/train.json', 1464, oracle=True),
+    'val': EvaluationProtocol('annotations/val.json', 1449, oracle=False),
 }
 """Every protocol by its name."""
 
 
-def find_protocol(name: str) -> Protocol:
+def find_protocol(name: str) -> EvaluationProtocol:
     """A protocol by its name.
 
     Raises:

@@ -27,7 +27,7 @@ from mmwsss.utils.files import read_json, write_json
 from mmwsss.utils.progress import Progress
 
 _POOL_FROM = 64
-"""Fewer images than this do not pay for starting processes."""
+"""Number of images from which on starting processes is worth its time."""
 
 
 class RunMismatchError(InputError):

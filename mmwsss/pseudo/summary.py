@@ -12,7 +12,7 @@ from mmwsss.structures import Manifest
 
 
 def merge_manifests(out_dir: Path, manifests: Sequence[Manifest], img_paths: Sequence[str]) -> None:
-    """Make one manifest, the first, of several, in the order of the images, and remove what killed processes left.
+    """Merge manifests into the first one, in the order of the images, and remove what killed processes left.
 
     Of several records of one image the last good one counts. Records stay on the disk: only their places are kept.
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
 
 import torch.distributed as dist
 
@@ -30,7 +29,7 @@ class WorkGroup:
         store: Their store; None for a process alone.
     """
 
-    def __init__(self, rank: int = 0, world_size: int = 1, store: Any = None) -> None:
+    def __init__(self, rank: int = 0, world_size: int = 1, store: dist.Store | None = None) -> None:
         if not 0 <= rank < world_size or (world_size > 1 and store is None):
             raise ValueError(f'Expected rank in [0, {world_size}) and a store, but got {rank} and {store}.')
         self.rank, self.world_size, self.store = rank, world_size, store

@@ -22,9 +22,9 @@ from mmwsss.weights.embedded_config import model_config
 class AffinityRefine(BaseTransform):
     """Spread the maps by a random walk over the affinities of a trained AffinityNet (Ahn and Kwak, CVPR 2018).
 
-    With a background channel ``(1 - max cam) ** k`` that walks along,
-    the result is the share of each class; its exponent 1 leaves a map on which nothing spreads as it was. The paper's
-    code walks without one (``bg_exponent=None``), and the result is then divided by its maximum.
+    A background channel ``(1 - max cam) ** k`` is spread as well, and the result is the share of each class among all
+    channels; with exponent 1 a map that nothing spreads stays as it was. The paper's code has no background channel
+    (``bg_exponent=None``), and the result is then divided by its maximum.
 
     The picture is shrunk to the network's training size, so memory does not grow with the picture.
 
@@ -43,7 +43,7 @@ class AffinityRefine(BaseTransform):
         checkpoint_command: The command that makes it, for the error where it is missing.
         beta: Exponent of the affinities (the paper's code: 16).
         num_squarings: The walk has ``2 ** num_squarings`` steps (the paper's code: 1).
-        bg_exponent: Exponent k of the background channel; None walks without.
+        bg_exponent: Exponent k of the background channel; None: no such channel.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing, with the command that makes it.

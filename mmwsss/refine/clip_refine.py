@@ -18,20 +18,20 @@ from mmwsss.utils.errors import InputError
 from mmwsss.weights.clip import load_clip
 
 
-def patch_text_scores(patches: Tensor, positive: Tensor, negative: Tensor, scale: float) -> Tensor:
+def patch_text_scores(patches: Tensor, positive: Tensor, negative: Tensor, logit_scale: float) -> Tensor:
     """How much more a patch is like the texts for a class than like those against it.
 
     Args:
         patches: Unit vectors (N, D).
         positive: Unit vector of each class (K, D).
         negative: Unit vectors (M, D) of texts against them, M >= 1.
-        scale: CLIP's logit scale.
+        logit_scale: Factor on the cosines before the softmax.
 
     Returns:
         Tensor: (K, N) in [0, 1], the softmax of one class against all negatives.
     """
-    against = torch.logsumexp(scale * patches @ negative.T, dim=1)
-    return (scale * positive @ patches.T - against).sigmoid()
+    against = torch.logsumexp(logit_scale * patches @ negative.T, dim=1)
+    return (logit_scale * positive @ patches.T - against).sigmoid()
 
 
 @TRANSFORMS.register_module()
@@ -128,8 +128,8 @@ class CLIPRefine(BaseTransform):
         inputs = torch.from_numpy(np.ascontiguousarray(small[..., ::-1].transpose(2, 0, 1))).float() / 255
         _, tokens = self.model.visual(((inputs - self.mean) / self.std)[None])
         patches = tokens[0] if self.model.visual.proj is None else tokens[0] @ self.model.visual.proj
-        scale = float(self.model.logit_scale.exp())
-        scores = patch_text_scores(F.normalize(patches, dim=1), self.positive[classes], self.negative, scale)
+        logit_scale = float(self.model.logit_scale.exp())
+        scores = patch_text_scores(F.normalize(patches, dim=1), self.positive[classes], self.negative, logit_scale)
         rows, columns = self.model.visual.grid_size
         return scores.view(-1, rows, columns).numpy()
 

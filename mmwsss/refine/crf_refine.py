@@ -44,7 +44,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 def cam_to_probabilities(cam: np.ndarray, bg_exponent: float) -> np.ndarray:
     """Probabilities (n + 1, H, W) of background and n classes: ``(1 - max cam) ** k`` against the maps, normalised.
 
-    A larger exponent k thins the background out, so that weak activations survive (the paper's "scaling factor").
+    A larger exponent k lowers the background's probability, so that weak activations survive (the paper's "scaling
+    factor").
+
+    Args:
+        cam: float (n, H, W), n >= 1; clipped to [0, 1].
+        bg_exponent: k, positive.
     """
     cam = np.clip(cam, 0, 1)
     scores = np.concatenate([(1 - cam.max(0, keepdims=True)) ** bg_exponent, cam])
@@ -54,7 +59,7 @@ def cam_to_probabilities(cam: np.ndarray, bg_exponent: float) -> np.ndarray:
 def matching_exponent(threshold: float, mask_threshold: float) -> float:
     """The exponent k whose probabilities alone cut the maps where a plain threshold does.
 
-    With it a CRF changes a mask by colours and positions, and not by being a lower threshold in disguise: k solves
+    With it a CRF changes a mask by colours and positions, and not because its cut is a lower threshold; k solves
     ``t / (t + (1 - t) ** k) = mask_threshold``.
 
     Args:
@@ -79,8 +84,8 @@ def matching_exponent(threshold: float, mask_threshold: float) -> float:
 class CRFRefine(BaseTransform):
     """Replace the maps by the posteriors of a fully connected CRF (Krähenbühl and Koltun, NeurIPS 2011).
 
-    Without any class there is nothing to refine. Colours of the picture and
-    positions in pixels enter the kernels, so results depend on the picture's size.
+    Without any class there is nothing to refine. Colours of the picture and positions in pixels enter the kernels, so
+    results depend on the picture's size.
 
     Required Keys:
 

@@ -1,4 +1,4 @@
-"""The dark-channel prior: haze and smoke leave no colour dark."""
+"""The dark-channel prior: in haze and smoke no colour channel is dark."""
 
 from __future__ import annotations
 

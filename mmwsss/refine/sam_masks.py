@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from mmwsss.utils.dependencies import require
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import array_hash, content_hash, read_json, write_json
 from mmwsss.weights.pretrained import require_weights
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 PAPER_GENERATOR = {'pred_iou_thresh': 0.82, 'stability_score_thresh': 0.85, 'min_mask_region_area': 10}
 """The paper's settings of the automatic masks, by the history of its code."""
@@ -26,8 +29,8 @@ _USER = 'SAMRefine'
 class SamMasks:
     """Automatic masks of pictures, made once and kept as run-length codes.
 
-    The network is loaded when the first picture without kept masks comes, so trying another strategy needs neither GPU
-    nor patience.
+    The network is loaded when the first picture without kept masks comes: another strategy on the same pictures needs
+    neither network nor GPU.
 
     Args:
         arch: See :func:`~mmwsss.models.segmentors.sam_network.build_sam`.
@@ -64,7 +67,7 @@ class SamMasks:
         self._sam: torch.nn.Module | None = None
 
     @property
-    def sam(self) -> torch.nn.Module:
+    def sam(self) -> Sam:
         """The network, on a GPU where there is one."""
         if self._sam is None:
             device = 'cuda' if torch.cuda.is_available() else 'cpu'

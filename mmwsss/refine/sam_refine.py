@@ -57,6 +57,9 @@ def prompts_of(unrefined: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray]
     Args:
         unrefined: bool (H, W).
         cam: float (H, W).
+
+    Returns:
+        Boxes, each int (4,), ends exclusive, and as many points, each int (2,), in pixels; largest component first.
     """
     components, number = ndimage.label(unrefined)
     sizes = np.bincount(components.ravel(), minlength=number + 1)[1:]
@@ -73,8 +76,8 @@ def prompts_of(unrefined: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray]
 class SAMRefine(BaseTransform):
     """Replace the maps by masks of segment-anything (Kirillov et al., ICCV 2023) that agree with them.
 
-    Inside a class's mask the new score is 1, less at most a thousandth
-    where its map is low, so that pixels of two masks go to the class with the higher map; outside it is 0.
+    Inside a class's mask the new score is 1, less at most a thousandth where its map is low, so that pixels of two masks
+    go to the class with the higher map; outside it is 0.
 
     Required Keys:
 

@@ -13,7 +13,7 @@ from mmwsss.utils.errors import InputError
 
 
 def build_step(config: Mapping[str, Any], classes: Sequence[str]) -> BaseTransform:
-    """Build one step; one that has something for each class (``check_classes``) is shown the classes.
+    """Build one step; one with settings for each class (``check_classes``) is checked against the classes.
 
     Args:
         config: Of a registered transform.

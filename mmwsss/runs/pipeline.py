@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Pipeline:
             if entry is not None:
                 self._add(name, entry.to_dict())
 
-    def _include(self, entry: Any) -> Pipeline:
+    def _include(self, entry: str | Mapping[str, Any]) -> Pipeline:
         settings = {'config': entry} if isinstance(entry, str) else dict(entry)
         return Pipeline(load_config(settings['config'], settings.get('options')), self.on_message)
 
@@ -230,7 +230,12 @@ class Pipeline:
         return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
 
 
-def load_pipeline(path: str | Path, options: Any = None, data: str | None = None, scale: str | None = None) -> Config:
+def load_pipeline(
+    path: str | Path,
+    options: Mapping[str, Any] | Iterable[str] | None = None,
+    data: str | None = None,
+    scale: str | None = None,
+) -> Config:
     """Read a pipeline config.
 
     Args:

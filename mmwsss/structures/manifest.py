@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
@@ -119,7 +119,7 @@ class Manifest:
             os.fsync(handle.fileno())
 
     @staticmethod
-    def _cut_torn_line(handle: Any) -> None:
+    def _cut_torn_line(handle: IO[bytes]) -> None:
         handle.seek(0)
         handle.truncate(handle.read().rfind(b'\n') + 1)
 

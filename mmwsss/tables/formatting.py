@@ -48,7 +48,7 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
 
     Args:
         rows: Lines of the table.
-        results: Of :class:`~mmwsss.tables.runner.AblationRunner`, by row id.
+        results: Of :class:`~mmwsss.tables.runner.TableRunner`, by row id.
     """
     rows = list(rows)
     names = [name for name, _ in COLUMNS]

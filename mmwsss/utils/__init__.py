@@ -1,1 +1,1 @@
-"""Helpers that know nothing of the task: dependencies, files, configs."""
+"""Helpers that know nothing of the task: dependencies, errors, files, imports, progress."""

@@ -10,11 +10,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from mmwsss.utils.errors import InputError, MissingFileError, NoAccessError, ResourceError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -109,7 +112,7 @@ def content_hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def array_hash(array: Any) -> str:
+def array_hash(array: np.ndarray) -> str:
     """32 hexadecimal digits that name a NumPy array's shape, type and values."""
     digest = hashlib.sha256(f'{array.shape}{array.dtype}'.encode())
     digest.update(array.tobytes())

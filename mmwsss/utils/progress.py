@@ -19,7 +19,7 @@ class Progress:
         silent: Count only.
         done: Items that an earlier run finished.
 
-    >>> with Progress(3, 'maps', silent=True) as progress:
+    >>> with Progress(3, 'files', silent=True) as progress:
     ...     progress.update(2)
     >>> progress.count
     2

@@ -22,20 +22,22 @@ COLUMNS = (
 
 
 def rows_of(stages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Names and figures of a summary's stages; the pseudo stage is a line for each kind of mask and each split."""
+    """Names and figures of a summary's stages; one that makes masks is a line for each kind of mask and each split."""
+    floors: list[Any] = []
     for name, stage in stages.items():
-        if name == 'pseudo':
+        if stage.get('kind') == 'pseudo':
             for split, figures in (('training', stage), ('test', stage.get('test') or {})):
                 if figures.get('unrefined'):
-                    yield f'unrefined mask ({split} images)', figures['unrefined']
-                    yield f'refined mask ({split} images)', figures
+                    yield f'{name}: unrefined mask ({split} images)', figures['unrefined']
+                    yield f'{name}: refined mask ({split} images)', figures
                 if figures.get('floor'):
                     yield f'floor: all foreground ({split} images)', figures['floor']
             continue
-        if name not in ('scenes', 'pretrain'):
-            yield name, stage
-        if name == 'student' and stage.get('floor_all_foreground'):
-            yield 'floor: all foreground (of these maps)', stage['floor_all_foreground']
+        yield name, stage
+        floor = stage.get('floor_all_foreground')
+        if floor and floor not in floors:  # networks that are tested on the same images share theirs
+            floors.append(floor)
+            yield 'floor: all foreground (of these maps)', floor
 
 
 def _value(figures: Any, keys: Sequence[str]) -> float | None:

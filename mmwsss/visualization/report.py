@@ -120,12 +120,14 @@ def _row_data(row: GalleryRow, num_classes: int, threshold: float, side: int, pa
 
 
 def _threshold_of(stages: Mapping[str, Mapping[str, Any]]) -> float:
-    """Where the page's threshold stands at first: the one that the masks were made with, else 0.3."""
-    values = [
-        (stages.get('pseudo') or {}).get('settings', {}).get('threshold'),
-        (stages.get('student') or {}).get('threshold'),
-    ]
-    return next((float(value) for value in values if isinstance(value, (int, float))), 0.3)
+    """Where the page's threshold stands at first: the one that the last maps are cut at, else 0.3."""
+    values = [stage.get('threshold') for stage in stages.values() if stage.get('kind') != 'segmentor']
+    return next((float(value) for value in reversed(values) if isinstance(value, (int, float))), 0.3)
+
+
+def _label_source(stages: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Which labels chose the classes of the last masks."""
+    return next((source for stage in reversed(stages.values()) if (source := stage.get('label_source'))), None)
 
 
 def _threshold_chart(
@@ -222,7 +224,7 @@ def write_report(
         'classes': ', '.join(classes),
         'versions': summary['versions'],
         'figures': figure_table(stages),
-        'label_source': (stages.get('pseudo') or {}).get('label_source'),
+        'label_source': _label_source(stages),
         'curve': _threshold_chart(curves, stages) if curves else '',
         'training': _training_charts(training or {}),
         'confusions': _confusions(confusion, gallery, classes),

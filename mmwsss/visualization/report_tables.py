@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mmwsss.visualization.comparison import rows_of
+
 from mmwsss.datasets.metainfo import IGNORE_LABEL, segmentation_classes
 from mmwsss.utils.errors import InputError
 
@@ -24,7 +26,6 @@ FIGURES = (
     ('threshold', ('threshold',)),
     ('seconds', ('seconds',)),
 )
-_UNREFINED = ('unrefined', 'seed')  # how summaries name the masks before refinement, the newer name first
 
 
 def cell(value: Any, digits: int = 3) -> str:
@@ -42,24 +43,8 @@ def _look_up(stage: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _stage_rows(stages: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
-    floors: list[Any] = []
-    for name, stage in stages.items():
-        if name in ('scenes', 'pretrain'):
-            continue
-        if name != 'pseudo':
-            yield name, stage.get('threshold_source', ''), stage
-            floor = stage.get('floor_all_foreground')
-            if floor and floor not in floors:  # networks that are tested on the same images share theirs
-                floors.append(floor)
-                yield 'floor: all foreground (test)', '', floor
-            continue
-        for split, figures in (('training', stage), ('test', stage.get('test') or {})):
-            before = next((figures[key] for key in _UNREFINED if figures.get(key)), None)
-            if before:
-                yield f'unrefined mask ({split} images)', '', before
-                yield f'refined mask ({split} images)', '', figures
-            if figures.get('floor'):
-                yield f'floor: all foreground ({split} images)', '', figures['floor']
+    for name, figures in rows_of(stages):
+        yield name, figures.get('threshold_source', ''), figures
 
 
 def figure_table(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

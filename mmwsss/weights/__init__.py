@@ -1,1 +1,1 @@
-"""The one door for weights: every checkpoint is found, checked and read here."""
+"""Weights: every checkpoint is found, checked and read in this package, and nowhere else."""

@@ -19,9 +19,9 @@ from mmwsss.utils.files import file_sha256
 from mmwsss.weights.efficientnet_lite import to_timm
 
 PACKAGE_SCHEME = 'package://'
-"""Before the name of weights of :data:`PACKAGES`."""
+"""Beginning of an address of :data:`PACKAGES`: ``package://NAME``."""
 TIMM_SCHEME = 'timm://'
-"""Before the name of a network of timm whose own weights are meant."""
+"""Beginning of an address of timm's own weights for one of its networks: ``timm://NAME``."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pre-trained weights: where they come from, where they lie, and a clear word where they are missing."""
+"""Pre-trained weights: where they come from, where they lie, and the error where they are missing."""
 
 from __future__ import annotations
 

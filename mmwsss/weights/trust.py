@@ -17,7 +17,7 @@ def trusted(trust: bool | None = None) -> bool:
     """Whether checkpoints may run code.
 
     Args:
-        trust: The caller's own word. None: that of the surrounding :func:`trusting`, else the environment variable,
+        trust: The caller's own answer. None: that of the surrounding :func:`trusting`, else the environment variable,
             else no.
     """
     for word in (trust, _trust.get()):
@@ -28,7 +28,7 @@ def trusted(trust: bool | None = None) -> bool:
 
 @contextlib.contextmanager
 def trusting(trust: bool | None) -> Iterator[None]:
-    """What ``trust`` means inside wherever nothing is said: for networks that load weights while a host builds them.
+    """Set the answer for everything inside the block that gives none itself, such as networks that a host builds.
 
     Args:
         trust: True or False; None changes nothing.

@@ -193,7 +193,7 @@ def test_twelve_bits_in_sixteen(tmp_path, recwarn):
 
 
 def test_stretching_is_said_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, '_said_stretched', False)
+    monkeypatch.setattr(pictures, '_warned_of_stretching', False)
     paths = [save(tmp_path / f'{n}.png', Image.fromarray(RAMP.astype(np.uint16) * 16)) for n in range(2)]
     with pytest.warns(UserWarning, match=r'0\.png uses fewer bits than it has') as caught:
         for path in paths:

@@ -111,7 +111,9 @@ def test_voc_through_the_chain(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"Expected a protocol of .*'val'\], but got 'trainval'"):
         evaluate_protocol(cfg, model, 'trainval', 0.3)
     small = {
-        name: protocols.Protocol(p.ann, {'annotations/train.json': 6, 'annotations/val.json': 3}[p.ann], p.oracle)
+        name: protocols.EvaluationProtocol(
+            p.ann, {'annotations/train.json': 6, 'annotations/val.json': 3}[p.ann], p.oracle
+        )
         for name, p in protocols.PROTOCOLS.items()
     }
     monkeypatch.setattr(protocols, 'PROTOCOLS', small)

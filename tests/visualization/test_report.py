@@ -44,7 +44,7 @@ def summary(iou, classes=('smoke',)):
     stages = {
         'teacher': {**figures, **more, **floor, **chosen},
         'student': {**figures, **more, **floor, **chosen},
-        'pseudo': {**figures, 'unrefined': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
+        'pseudo': {'kind': 'pseudo', **figures, 'unrefined': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
         'segmentor': {**figures, 'seconds': 2.0},
     }
     return {'title': 'a <title>', 'seed': 0, 'classes': list(classes), 'stages': stages, 'versions': {'torch': '2'}}
@@ -69,8 +69,8 @@ def test_report_of_rows_without_maps(tmp_path):
 def test_figure_table():
     table = figure_table(summary(0.25)['stages'])
     assert [row['name'] for row in table['rows']] == [
-        'teacher', 'floor: all foreground (test)', 'student', 'unrefined mask (training images)',
-        'refined mask (training images)', 'floor: all foreground (training images)', 'segmentor',
+        'teacher', 'floor: all foreground (of these maps)', 'student', 'pseudo: unrefined mask (training images)',
+        'pseudo: refined mask (training images)', 'floor: all foreground (training images)', 'segmentor',
     ]  # fmt: skip
     by_name = {row['name']: dict(zip(table['columns'], row['cells'])) for row in table['rows']}
     assert by_name['teacher']['false alarms: pixels'] == '0.100' and by_name['teacher']['seconds'] == '12345'

@@ -33,7 +33,7 @@ def seeded_transforms(node: Any) -> Iterator[SeededTransform]:
 class SetEpochHook(Hook):
     """Tell the epoch to the transforms of the training set that draw by it.
 
-    Needed for :class:`~mmwsss.datasets.transforms.PastePlume` and its kin.
+    Needed for :class:`~mmwsss.datasets.transforms.PastePlume` and every other seeded transform.
 
     Raises:
         ValueError: If the loop has no epochs: every image would look the same at each visit.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS as HOST_MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
@@ -62,7 +61,9 @@ class AffinityNet(BaseModel):
         ]
         return F.elu(self.joint(torch.cat(parts, dim=1)))
 
-    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor') -> Any:
+    def forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None, mode: str = 'tensor'
+    ) -> Tensor | dict[str, Tensor]:
         """Losses in mode ``'loss'``, else the features.
 
         Args:

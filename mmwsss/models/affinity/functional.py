@@ -88,7 +88,7 @@ def affinity_loss(feature: Tensor, labels: Tensor, radius: int, ignore: int, eps
         feature: (B, D, h, w).
         labels: integer (B, h, w); 0 is background.
         radius: See :func:`neighbour_offsets`.
-        ignore: Label of positions that teach nothing.
+        ignore: Label of positions that are left out.
         eps: Added inside the logarithms.
 
     Returns:

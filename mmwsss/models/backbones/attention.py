@@ -1,4 +1,4 @@
-"""Attention matrices of a transformer as values of a forward pass."""
+"""Attention matrices of a transformer, collected during a forward pass."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def transformer_blocks(backbone: nn.Module) -> list[TransformerEncoderLayer]:
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Scaled dot-product attention that shows its matrix; equals PyTorch's fused one.
+    """Scaled dot-product attention that also returns its matrix; the output equals PyTorch's fused one.
 
     Args:
         query: (B, H, N, d).
         key: (B, H, N, d).
         value: (B, H, N, d).
-        dropout_p: Dropout on the matrix that is multiplied (not on the one that is shown).
+        dropout_p: Dropout on the matrix that is multiplied (not on the one that is returned).
 
     Returns:
         Output (B, H, N, d) and attention (B, H, N, N), rows summing to one.

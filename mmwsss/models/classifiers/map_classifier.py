@@ -1,4 +1,4 @@
-"""An image classifier that can also show where it looks."""
+"""An image classifier that also gives class maps."""
 
 from __future__ import annotations
 

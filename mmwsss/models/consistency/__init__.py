@@ -1,4 +1,4 @@
-"""Consistency of several views of an image: what a transformer attends to, and what smoke changes."""
+"""Consistency losses between views of an image: of attention, and of frames with and without smoke."""
 
 from mmwsss.models.consistency.all_pairs import AllPairsConsistency
 from mmwsss.models.consistency.counterfactual_pairs import CounterfactualPairs

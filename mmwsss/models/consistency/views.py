@@ -14,7 +14,7 @@ from mmwsss.utils.errors import InputError
 
 
 class View(ABC):
-    """A second look at an image, and which of its patches shows what.
+    """A changed copy of an image, and which of its patches are which of the image's.
 
     Args:
         patch_size: Side of a patch in pixels.
@@ -73,7 +73,7 @@ class Rearranged(View):
         return rows, columns
 
     def positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Every patch (n,), and where it is in the view."""
+        """Numbers of the image's patches (n,), and of the view's patches that show the same (n,)."""
         moved = self.move(_numbers(grid)).flatten()  # which patch of the image lies at each place of the view
         return torch.arange(moved.numel()), moved.argsort()
 
@@ -105,7 +105,7 @@ class CropShift(View):
         return F.pad(inputs, (right, -right, down, -down))
 
     def positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The patches that both show."""
+        """Numbers of the patches that both show: in the image (n,), and in the view (n,)."""
         if abs(self.rows) >= grid[0] or abs(self.columns) >= grid[1]:
             raise ValueError(f'Expected a shift inside the grid {grid}, but got {(self.rows, self.columns)}.')
         numbers = _numbers(grid)
@@ -126,7 +126,7 @@ class CropShift(View):
         return _take(vector, matrix, self.positions(grid)[1])
 
 
-class Scale(View):
+class Downscale(View):
     """The picture at a whole fraction of its size; the image's patches are joined to compare.
 
     Attention **to** a group of patches is the sum, attention **from** it the mean.
@@ -170,7 +170,7 @@ VIEWS: dict[str, Callable[..., View]] = {
     'vflip': partial(Rearranged, move=lambda values: values.flip(-2)),
     'rot90': partial(Rearranged, move=lambda values: values.rot90(1, (-2, -1))),
     'crop_shift': CropShift,
-    'scale': Scale,
+    'scale': Downscale,
 }
 """Every view by its name."""
 

@@ -1,4 +1,4 @@
-"""A CNN and a ViT that are trained to look at the same places."""
+"""A CNN teacher and a ViT student whose maps are trained to agree."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class CrossArchDistiller(BaseModel):
         return state
 
     def _keep_teacher(self, state: dict, prefix: str, *_: Any) -> None:
-        """A checkpoint without the teacher is whole: the teacher stays what its own checkpoint made it."""
+        """Let a checkpoint without the teacher load: the teacher keeps the weights of its own checkpoint."""
         for key, value in self.teacher.state_dict().items():
             state.setdefault(prefix + _TEACHER + key, value)
 

@@ -30,7 +30,7 @@ class ClassTokenHead(ImageLabelHead):
         self.fc = nn.Linear(in_channels, num_classes)
 
     def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Where the classes are."""
+        """The layers whose first K output channels are the classes."""
         return [self.fc]
 
     def pre_logits(self, feats: tuple[list[Tensor], ...]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What all our heads share: the loss on image-level labels."""
+"""Base class of all heads: the loss on image-level labels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ImageLabelHead(MultiLabelClsHead):
         self.num_classes = num_classes
 
     def class_maps(self, feats: tuple) -> Tensor:
-        """Maps of the classes, one channel each."""
+        """Maps (B, C, h, w) with C >= K, the first K of them of the classes; not every head has some."""
         raise InputTypeError(f'{type(self).__name__} has no class maps of its own: use a gradient CAM.')
 
     def pixel_maps(self, feats: tuple) -> Tensor:

@@ -1,4 +1,4 @@
-"""The teacher's head: class maps that a pixel correlation module spreads over pixels that look alike."""
+"""The teacher's head: class maps that a pixel correlation module spreads over similar pixels."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class PCMHead(ImageLabelHead):
             nn.init.zeros_(self.fc8.bias)
 
     def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Where the classes are."""
+        """The layers whose first K output channels are the classes."""
         return [self.fc8]
 
     def class_maps(self, feats: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -32,7 +32,7 @@ class PooledHead(ImageLabelHead):
         self.fc = nn.Conv2d(in_channels, num_classes, 1)
 
     def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Where the classes are."""
+        """The layers whose first K output channels are the classes."""
         return [self.fc]
 
     def class_maps(self, feats: tuple) -> Tensor:

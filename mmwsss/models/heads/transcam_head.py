@@ -35,7 +35,7 @@ class TransCAMHead(ImageLabelHead):
         self.trans_cls = nn.Linear(in_channels[1], num_classes)
 
     def class_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Where the classes are."""
+        """The layers whose first K output channels are the classes."""
         return [self.conv_cls, self.trans_cls]
 
     def class_maps(self, feats: tuple[list[Tensor], ...]) -> Tensor:

@@ -223,7 +223,7 @@ def bernoulli_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: fl
 def counterfactual_loss(
     map_with: Tensor, map_without: Tensor, matte: Tensor, scale: float = 4.0, empty_weight: float = 1.0
 ) -> Tensor:
-    r"""What a pair of frames asks of class maps: the difference is the smoke, and the clean frame has none.
+    r"""Loss of class maps on pairs of frames: their difference is the smoke, and the clean frame's map is empty.
 
     .. math:: L = \mathrm{mean} \left| \frac{M(x^+) - M(x^0)}{s} - \alpha \right|
         + \lambda_0 \, \mathrm{mean} \frac{\max(M(x^0), 0)}{s}

@@ -1,4 +1,4 @@
-"""Into the channel space that teacher and student share."""
+"""Projection of features to the channels that teacher and student share."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class FeatureProjectionNeck(BaseModule):
         self.proj = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """Project."""
+        """The projected map (B, out_channels, h, w)."""
         return self.proj(feature_map)

@@ -36,7 +36,7 @@ class DeepLabV2Head(BaseDecodeHead):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits."""
+        """Logits (B, classes, h, w)."""
         feature = self._transform_inputs(inputs)
         return sum(classifier(feature) for classifier in self.conv_seg)
 
@@ -69,5 +69,5 @@ class LargeFOVHead(BaseDecodeHead):
         self.fc7 = nn.Sequential(nn.Conv2d(self.channels, self.channels, 1), nn.ReLU(inplace=True))
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits."""
+        """Logits (B, classes, h, w)."""
         return self.cls_seg(self.fc7(self.fc6(self._transform_inputs(inputs))))  # cls_seg has the second dropout

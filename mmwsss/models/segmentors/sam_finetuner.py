@@ -11,6 +11,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.data_samples import require_samples
@@ -103,12 +104,14 @@ class SAMFinetuner(BaseModel):
         ]
         return torch.stack(masks)
 
-    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor') -> Any:
+    def forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None, mode: str = 'tensor'
+    ) -> Tensor | list[SegDataSample] | dict[str, Tensor]:
         """Losses in mode ``'loss'``, samples with ``pred_sem_seg`` in ``'predict'``, else the logits.
 
         Args:
             inputs: Normalised images (B, 3, S, S).
-            data_samples: MMSegmentation's samples.
+            data_samples: MMSegmentation's samples; needed in the modes ``'loss'`` and ``'predict'``.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
         """
         logits = self.logits(inputs)
