@@ -127,7 +127,7 @@ def _threshold_of(stages: Mapping[str, Mapping[str, Any]]) -> float:
 
 def _label_source(stages: Mapping[str, Mapping[str, Any]]) -> str | None:
     """Which labels chose the classes of the last masks."""
-    return next((source for stage in reversed(stages.values()) if (source := stage.get('label_source'))), None)
+    return next((source for stage in reversed(list(stages.values())) if (source := stage.get('label_source'))), None)
 
 
 def _threshold_chart(

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.visualization.comparison import rows_of
-
 from mmwsss.datasets.metainfo import IGNORE_LABEL, segmentation_classes
 from mmwsss.utils.errors import InputError
+from mmwsss.visualization.comparison import rows_of
 
 FIGURES = (
     ('IoU of images', ('iou_image',)),

@@ -44,7 +44,14 @@ def summary(iou, classes=('smoke',)):
     stages = {
         'teacher': {**figures, **more, **floor, **chosen},
         'student': {**figures, **more, **floor, **chosen},
-        'pseudo': {'kind': 'pseudo', **figures, 'unrefined': figures, 'floor': figures, 'seconds': 1.0, 'label_source': 'image labels'},
+        'pseudo': {
+            'kind': 'pseudo',
+            **figures,
+            'unrefined': figures,
+            'floor': figures,
+            'seconds': 1.0,
+            'label_source': 'image labels',
+        },
         'segmentor': {**figures, 'seconds': 2.0},
     }
     return {'title': 'a <title>', 'seed': 0, 'classes': list(classes), 'stages': stages, 'versions': {'torch': '2'}}
@@ -275,7 +282,10 @@ def test_comparison(tmp_path):
     for index, iou in enumerate((0.2, 0.4)):
         (tmp_path / f'{index}.json').write_text(json.dumps(summary(iou)))
     table = comparison_table([tmp_path / '0.json', tmp_path / '1.json'])
-    assert '| student | 2 | 30.0 ± 14.1 |' in table and '| refined mask (training images) | 2 | 30.0 ± 14.1 |' in table
+    assert (
+        '| student | 2 | 30.0 ± 14.1 |' in table
+        and '| pseudo: refined mask (training images) | 2 | 30.0 ± 14.1 |' in table
+    )
     assert '| student | 1 | 20.0 |' in comparison_table([tmp_path / '0.json'])
     with pytest.raises(ValueError, match='Expected at least one summary.json'):
         comparison_table([])
