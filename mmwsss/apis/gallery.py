@@ -13,7 +13,7 @@ from mmseg.apis import inference_model
 from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_classifier, init_segmentor
 from mmwsss.datasets.image_dataset import ImageDataset
-from mmwsss.datasets.pictures import read_mask
+from mmwsss.datasets.masks import read_mask, truth_of
 from mmwsss.evaluation import PixelCounts, count_pixels, segmentation_figures
 from mmwsss.pseudo import FailedItem
 from mmwsss.refine import build_fusion, build_step
@@ -82,7 +82,6 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
         if isinstance(item, FailedItem):
             raise InputError(f'Expected maps of {path}, but there are none: {item.reason}')
         results = fusion(item.for_fusion())
-        truth = item.info.get('seg_map_path')
         rows.append(
             GalleryRow(
                 name=Path(path).name,
@@ -92,9 +91,11 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
                 unrefined=unrefined(dict(results))['pred_seg_map'],
                 refined=read_mask(Path(parts['pseudo_root'], finished[path].mask_path or '')),
                 prediction=None,
-                truth=read_mask(truth) if truth else None,
+                truth=truth_of(item.info, results['img'].shape[:2]),
                 score=scores.get(path),
                 img_path=path,
+                maps=[(int(value) + 1, cam) for value, cam in zip(results['classes'], results['cam'])],
+                labels=[classes[value] for value in results['classes']],
             )
         )
     if parts['segmentor']:

@@ -95,6 +95,7 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
     if with_report and parts is not None:
         from mmwsss.apis.gallery import make_gallery
         from mmwsss.visualization import write_report
+        from mmwsss.visualization.charts import read_training
 
         path = pipeline.work_dir / 'report.html'
         curves = {
@@ -102,7 +103,8 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
             for name in summary['stages']
             if (run := pipeline.evaluation(name)) is not None and 'curve' in (pipeline.store.finished(run) or {})
         }
-        write_report(path, summary, curves, make_gallery(parts))
+        training = {name: read_training(pipeline.runs[name].folder) for name in summary['stages']}
+        write_report(path, summary, curves, make_gallery(parts), training=training)
         pipeline.on_message(f'report: {path}')
     return summary
 
