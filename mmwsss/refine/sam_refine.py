@@ -76,8 +76,8 @@ def prompts_of(unrefined: np.ndarray, cam: np.ndarray) -> tuple[list[np.ndarray]
 class SAMRefine(BaseTransform):
     """Replace the maps by masks of segment-anything (Kirillov et al., ICCV 2023) that agree with them.
 
-    Inside a class's mask the new score is 1, less at most a thousandth where its map is low, so that pixels of two masks
-    go to the class with the higher map; outside it is 0.
+    Inside a class's mask the new score is 1, less at most a thousandth where its map is low, so that pixels of two
+    masks go to the class with the higher map; outside it is 0.
 
     Required Keys:
 
