@@ -76,7 +76,7 @@ class BatchPlan:
                 yield batch
 
     def _is_finished(self, made: tuple[str, str] | None, name: str) -> bool:
-        """Not where an image was never made or failed, or its mask is gone or was changed."""
+        """Whether an image's mask was made, is there and is unchanged."""
         if made is None or made[0] != f'masks/{name}':
             return False
         path = self.out_dir / made[0]

@@ -105,7 +105,7 @@ def _curve_svg(curves: Mapping[str, Mapping[str, Sequence[float]]], stages: Mapp
     return text[text.index('<svg') :]
 
 
-def _look_up(stage: Mapping[str, Any], key: str) -> Any:
+def _value_at(stage: Mapping[str, Any], key: str) -> Any:
     value: Any = stage
     parts = ['at_0.3', key[7:]] if key.startswith('at_0.3.') else key.split('.')
     for part in parts:
@@ -133,7 +133,7 @@ def _rows(stages: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             continue
         rows.append((name, stage.get('threshold_source', ''), stage))
     return [
-        {'name': name, 'source': source, 'cells': [_cell(_look_up(stage, key), key) for _, key in _TABLE]}
+        {'name': name, 'source': source, 'cells': [_cell(_value_at(stage, key), key) for _, key in _TABLE]}
         for name, source, stage in rows
     ]
 
