@@ -15,7 +15,7 @@ from mmwsss.registry import MODELS
 from mmwsss.utils.errors import InputError
 
 
-def propagate_by_correlation(x: Tensor, feature: Tensor, eps: float = 1e-5) -> Tensor:
+def propagate_by_correlation(values: Tensor, feature: Tensor, eps: float = 1e-5) -> Tensor:
     r"""Replace every position by the mean of all positions, weighted by their feature's cosine with its own.
 
     .. math:: y_j = \sum_i x_i A_{ij}, \quad A_{ij} = \frac{\mathrm{ReLU}(\hat f_i \cdot \hat f_j)}
@@ -24,8 +24,8 @@ def propagate_by_correlation(x: Tensor, feature: Tensor, eps: float = 1e-5) -> T
     Source: the pixel correlation module of SEAM (Wang et al., CVPR 2020, eq. 6), here on any map.
 
     Args:
-        x: Map to spread (B, C, h, w).
-        feature: Feature that tells which positions belong together (B, D, h, w).
+        values: Map to spread (B, C, h, w), x in the formula.
+        feature: Feature that tells which positions belong together (B, D, h, w), f in the formula.
         eps: Added to norms and sums.
 
     Returns:
@@ -34,16 +34,17 @@ def propagate_by_correlation(x: Tensor, feature: Tensor, eps: float = 1e-5) -> T
     Raises:
         ValueError: If batch or grid differ.
     """
-    if x.ndim != 4 or feature.ndim != 4 or x.shape[0] != feature.shape[0] or x.shape[2:] != feature.shape[2:]:
+    places = [value.shape[:1] + value.shape[2:] for value in (values, feature)]
+    if values.ndim != 4 or feature.ndim != 4 or places[0] != places[1]:
         raise ValueError(
-            f'Expected x (B, C, h, w) and feature (B, D, h, w) of one batch and grid, '
-            f'but got {tuple(x.shape)} and {tuple(feature.shape)}.'
+            f'Expected values (B, C, h, w) and feature (B, D, h, w) of one batch and grid, '
+            f'but got {tuple(values.shape)} and {tuple(feature.shape)}.'
         )
     flat = feature.flatten(2)
     flat = flat / (flat.norm(dim=1, keepdim=True) + eps)
     affinity = (flat.transpose(1, 2) @ flat).relu()
     affinity = affinity / (affinity.sum(dim=1, keepdim=True) + eps)
-    return (x.flatten(2) @ affinity).view_as(x)
+    return (values.flatten(2) @ affinity).view_as(values)
 
 
 @MODELS.register_module()
