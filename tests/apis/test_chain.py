@@ -9,10 +9,10 @@ from conftest import toy_variables, write_toy
 from PIL import Image
 
 from mmwsss.apis import Pipeline, load_pipeline, train
-from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.apis import test as run_test
 from mmwsss.apis.training import prepare
 from mmwsss.config.loading import load_config
+from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.utils.files import read_json
 
@@ -68,8 +68,9 @@ def test_every_stage_left_its_figures(finished):
 
 def test_report_is_self_contained(finished):
     html = (finished[1] / 'report.html').read_text()
-    assert 'src="http' not in html and html.count('data:image/jpeg;base64,') > 12
-    for word in ('teacher', 'control', 'student', 'refined mask (test images)', 'segmentor', 'worst', 'best', '<svg'):
+    assert 'src="http' not in html and html.count('data:image/jpeg;base64,') > 1  # one a picture
+    words = ('teacher', 'control', 'student', 'refined mask (test images)', 'segmentor', '"worst"', '"best"', '<svg')
+    for word in words:
         assert word in html, word
 
 
@@ -120,7 +121,7 @@ def test_a_folder_without_any_masks(tmp_path):
     assert summary['stages']['student']['threshold'] == 0.5
     assert 'iou_image' not in summary['stages']['segmentor']
     html = (tmp_path / 'work' / 'report.html').read_text()
-    assert 'ground truth' not in html.split('Gallery')[1] and 'sample' in html
+    assert '"ground truth":' not in html and '"sample"' in html
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
