@@ -327,7 +327,7 @@ function download() {
 
 function startOver() {
   if (!window.confirm('Forget all verdicts and paintings of this review?')) return;
-  for (const name of Object.keys(work)) delete work[name];
+  for (const kept of [work, histories]) for (const name of Object.keys(kept)) delete kept[name];
   saveWork();
   show(0);
 }

@@ -1,4 +1,4 @@
-"""Export, import and review as a user calls them."""
+"""The tools around exports as a user calls them."""
 
 import runpy
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write_masks
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +48,22 @@ def test_review(run, tmp_path):
     assert code == 2 and errors.startswith('error: Expected a folder of masks with run.json')
 
 
-@pytest.mark.parametrize('tool', ['export', 'import', 'review'])
+def test_to_onnx(run, tmp_path):
+    pytest.importorskip('onnxruntime')
+    from test_onnx import checkpoint, pictures
+
+    path, model = checkpoint(tmp_path, 'mit'), tmp_path / 'm.onnx'
+    (tmp_path / 'pictures').mkdir()
+    Image.fromarray(pictures(1)[0]).save(tmp_path / 'pictures' / 'x.png')
+    arguments = ['to_onnx', path, '--out', model, '--pictures', tmp_path / 'pictures', '--size', '32', '64']
+    code, out, errors = run(*arguments)
+    assert code == 0, errors
+    assert 'labels_alike: 1\n' in out and f'bytes: {model.stat().st_size}' in out
+    code, _, errors = run('to_onnx', path, '--out', model, '--pictures', tmp_path / 'none')
+    assert code == 2 and errors.startswith('error: Expected pictures in ')
+
+
+@pytest.mark.parametrize('tool', ['export', 'import', 'review', 'to_onnx'])
 def test_help_has_an_example(run, tool):
     code, out, _ = run(tool, '--help')
     assert code == 0 and 'example:' in out and f'{tool}' in out

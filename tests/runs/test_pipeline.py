@@ -73,8 +73,9 @@ def test_every_stage_left_its_figures(finished):
 
 def test_report_is_self_contained(finished):
     html = (finished[1] / 'report.html').read_text()
-    assert 'src="http' not in html and html.count('data:image/jpeg;base64,') > 12
-    for word in ('teacher', 'control', 'student', 'refined mask (test images)', 'segmentor', 'worst', 'best', '<svg'):
+    assert 'src="http' not in html and html.count('data:image/jpeg;base64,') > 1  # one a picture
+    words = ('teacher', 'control', 'student', 'refined mask (test images)', 'segmentor', '"worst"', '"best"', '<svg')
+    for word in words:
         assert word in html, word
 
 
@@ -177,7 +178,7 @@ def test_a_folder_without_any_masks(tmp_path):
     assert run['config']['unrefined']['threshold'] == 0.5
     assert 'iou_image' not in summary['stages']['segmentor']
     html = (tmp_path / 'work' / 'report.html').read_text()
-    assert 'ground truth' not in html.split('Gallery')[1] and 'sample' in html
+    assert '"ground truth":' not in html and '"sample"' in html
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
@@ -253,14 +254,14 @@ def test_resumed_loss_curve_is_the_uninterrupted_one(name, finished, tmp_path):
     root, work_dir, _, _ = finished
 
     def config():
-        options = {**toy_variables(root), **QUICK, 'epochs': 4, 'seed': 3}
+        options = {**QUICK, 'epochs': 4, 'seed': 3}
         if name == 'seg':
             path = 'configs/seg/segformer_mit-b0_pseudo-512x512.py'
             options.update(pseudo_root=str(work_dir / 'pseudo'), pretrained=False)
         else:
             path = f'configs/{name}.py'
             options.update(NET)
-        cfg = load_config(path, options, scale='small')
+        cfg = load_config(path, options, data=toy_variables(root), scale='small')
         cfg.default_hooks.logger.interval = 1
         return cfg
 
@@ -291,12 +292,13 @@ def test_resumed_loss_curve_is_the_uninterrupted_one(name, finished, tmp_path):
 
 
 def test_the_papers_row_runs_at_reduced_size_by_options_alone(toy, tmp_path):
-    options = {**toy_variables(toy), 'img_size': 32, 'pretrained': False, 'num_train_images': 8, 'epochs': 1}
-    options['num_workers'] = 0
-    train(load_config('configs/r50_pcm.py', {**options, 'batch_size': 4}), tmp_path / 'r50')
+    data = {**toy_variables(toy), 'num_train_images': 8}
+    options = {'img_size': 32, 'pretrained': False, 'epochs': 1, 'num_workers': 0}
+    train(load_config('configs/r50_pcm.py', {**options, 'batch_size': 4}, data=data), tmp_path / 'r50')
     row = load_config(
         'configs/ts_vitb_r50_cos_global.py',
         {**options, 'teacher_checkpoint': str(tmp_path / 'r50' / 'epoch_1.pth')},
+        data=data,
     )
     assert row.train_dataloader.batch_size == 8
     runner = train(row, tmp_path / 'ts')

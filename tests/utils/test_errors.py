@@ -13,6 +13,7 @@ PAIRS = [
     (errors.MissingFileError, FileNotFoundError),
     (errors.NotAFolderError, NotADirectoryError),
     (errors.NoAccessError, PermissionError),
+    (errors.NotEmptyError, FileExistsError),
     (errors.ResourceError, OSError),
     (errors.MissingPackageError, ImportError),
 ]

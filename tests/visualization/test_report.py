@@ -65,6 +65,9 @@ def test_report_of_rows_without_maps(tmp_path):
     assert done == {'bytes': len(html.encode()), 'pictures': 1, 'picture_side': 512}
     assert '\\u003cx>.jpg' in html and 'a &lt;title&gt;' in html and '<x>' not in html
     assert 'was taken from its image labels' in html and '0.500' in html and html.count('data:image/jpeg') == 1
+
+
+def test_report_without_pictures(tmp_path):
     write_report(tmp_path / 'empty.html', {**summary(0.5), 'classes': None}, {}, [])
     with chromium(tmp_path) as driver:
         driver.get((tmp_path / 'empty.html').as_uri())

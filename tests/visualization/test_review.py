@@ -248,6 +248,42 @@ def test_start_over_and_nothing_to_download(page):
     page.click('clear')
     page.driver.switch_to.alert.accept()
     wait_for(lambda: page.find('counts').text == '0 of 3 judged', 'a new start')
+    assert not page.find('undo').is_enabled()
+
+
+def test_finger(folder, tmp_path):
+    """Touch on a phone paints; the page does not scroll under it."""
+    write_review(folder, tmp_path / 'review.html', order='manifest')
+    with chromium(tmp_path, width=390, height=844, phone=True) as driver:
+        driver.execute_cdp_cmd('Emulation.setTouchEmulationEnabled', {'enabled': True})
+        page = Page(driver, tmp_path / 'review.html')
+        before = page.mask()
+        box = driver.execute_script(
+            "const b = $('canvas').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]"
+        )
+        points = [(90, 20), (90, 50), (110, 50)]
+        for number, (x, y) in enumerate(points):
+            at = {'x': box[0] + x / SIZE[1] * box[2], 'y': box[1] + y / SIZE[0] * box[3]}
+            kind = 'touchMove' if number else 'touchStart'
+            driver.execute_cdp_cmd('Input.dispatchTouchEvent', {'type': kind, 'touchPoints': [at]})
+        driver.execute_cdp_cmd('Input.dispatchTouchEvent', {'type': 'touchEnd', 'touchPoints': []})
+        wait_for(lambda: page.find('undo').is_enabled(), 'the stroke')
+        painted = page.mask()
+        assert (painted[near(SIZE, points, 6)] == 1).all()
+        outside = ~near(SIZE, points, 9)
+        assert (painted[outside] == before[outside]).all() and driver.execute_script('return scrollY') == 0
+
+
+def test_a_full_store_is_said(page):
+    page.driver.execute_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
+    )
+    page.keys('w')
+    wait_for(lambda: page.find('counts').text == '1 of 3 judged', 'a verdict')
+    page.go_to('c.png')
+    page.keys('e')
+    page.stroke((10, 10), (20, 10))
+    assert page.find('message').text.startswith('The browser cannot keep more.')
 
 
 @pytest.mark.parametrize('look', [{}, {'dark': True}, {'width': 390, 'height': 844, 'phone': True}])
