@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
+from mmwsss.evaluation import CamFigures
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Run
 
@@ -116,21 +117,29 @@ def _evaluate_maps(work: Work) -> dict[str, Any]:
         return {'values': {'threshold': threshold, 'threshold_source': source}, 'figures': {}}
     model = init_classifier(work.inputs['checkpoint'])
     collected = {split: evaluate_cams(cfg, model, cfg[f'{split}_set']) for split in splits}
-    if wanted == 'val' and 'val' in collected:
-        threshold, source = collected['val'].best_threshold(), 'val masks'
+    best = _best_threshold(work, collected['val']) if 'val' in collected else None
+    if wanted == 'val' and best is not None:
+        threshold, source = best, 'val masks'
     maps = collected[splits[-1]]
     figures = {'split': splits[-1], **_figures_at(maps, threshold, cfg.get('evaluation'))}
-    if 'val' in collected and splits[-1] == 'test':
-        best = collected['val'].best_threshold()
+    if best is not None and splits[-1] == 'test':
         figures['at_val_threshold'] = {'threshold': best, **_main(maps.at(best))}
     return {
         'values': {'threshold': threshold, 'threshold_source': source},
         'figures': figures,
-        'curve': maps.curve(),
+        **({'curve': maps.curve()} if maps.shows_a_class else {}),
     }
 
 
-def _figures_at(maps: Any, threshold: float, evaluation: str | None) -> dict[str, Any]:
+def _best_threshold(work: Work, maps: CamFigures) -> float | None:
+    """The best one on masks; None, with a line, where no mask shows a class."""
+    if maps.shows_a_class:
+        return maps.best_threshold()
+    work.on_message(f'{work.run.name}: no validation mask shows a class, so that no threshold is chosen on them')
+    return None
+
+
+def _figures_at(maps: CamFigures, threshold: float, evaluation: str | None) -> dict[str, Any]:
     if evaluation == 'oracle_threshold':  # one for the whole set
         return {**maps.compute(maps.best_threshold('miou')), 'is_oracle': True}
     figures = {**maps.compute(threshold), f'at_{FIXED_THRESHOLD}': _main(maps.at(FIXED_THRESHOLD))}

@@ -32,7 +32,7 @@ class FiniteLossHook(Hook):
         """Look at the losses of a step."""
         if outputs is None:
             return
-        losses = {name: float(value) for name, value in outputs.items() if name == 'loss' or 'loss' in name}
+        losses = {name: float(value.detach()) for name, value in outputs.items() if 'loss' in name}
         if all(math.isfinite(value) for value in losses.values()):
             return
         named = ', '.join(f'{name} {value:g}' for name, value in losses.items())
