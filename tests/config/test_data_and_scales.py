@@ -31,7 +31,8 @@ def test_a_description_fits_every_kind_of_config(name):
 
 @pytest.mark.parametrize('empty', ['', 'None'])
 @pytest.mark.parametrize(
-    'name', ['r50_pcm', 'vitb', 'acr_vitb_hybrid', 'seg/segformer_mit-b0_pseudo-512x512', 'seg/setr_supervised']
+    'name',
+    ['r50_pcm', 'vitb', 'acr_vitb_hybrid', 'seg/segformer_mit-b0_pseudo-512x512', 'seg/segformer_lite0_pseudo-192x192'],
 )
 def test_no_validation_and_no_test(name, empty):
     """What MMEngine takes for "none" is None alone, not an empty text."""
