@@ -29,7 +29,7 @@ test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.installed
-	OMP_NUM_THREADS=1 MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 MMWSSS_PROPERTY=2000 $(BIN)/python -m pytest tests/pseudo \
+	OMP_NUM_THREADS=1 MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 MMWSSS_PROPERTY=10 $(BIN)/python -m pytest tests/pseudo \
 		tests/datasets/test_properties.py --timeout 1800
 
 bench: $(VENV)/.installed

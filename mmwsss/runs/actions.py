@@ -13,6 +13,7 @@ from mmengine.runner import find_latest_checkpoint
 from mmwsss.evaluation import CamFigures
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Run
+from mmwsss.utils.errors import InputError
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold of maps; figures at it stand beside those at a chosen one."""
@@ -174,6 +175,11 @@ def _make_masks(work: Work) -> dict[str, Any]:
     if work.settings.get('maps_only'):
         cfg.pseudo.update(save_cam=True, refine=[cfg.pseudo.refine[-1]])
     summary = make_pseudo(cfg, work.inputs['checkpoint'], work.folder)
+    if summary['failed']:
+        told = f'{summary["failed"]} images failed; the reasons are in {work.folder / "manifest.jsonl"}'
+        if summary['ok'] == summary['without_class']:
+            raise InputError(f'Expected a mask of an image with a class in {work.folder}, but got none: {told}.')
+        work.on_message(f'{work.run.name}: {told}')
     figures = {**summary.get('mask', {}), **{key: summary[key] for key in _KEPT if key in summary}}
     return {'values': {}, 'figures': figures}
 

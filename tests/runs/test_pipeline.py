@@ -177,8 +177,7 @@ def test_a_folder_without_any_masks(tmp_path):
     assert run['config']['unrefined']['threshold'] == 0.5
     assert 'iou_image' not in summary['stages']['segmentor']
     html = (tmp_path / 'work' / 'report.html').read_text()
-    gallery = html.split('Gallery')[1].split('<script')[0]
-    assert 'ground truth' not in gallery and 'sample' in gallery
+    assert '"ground truth":' not in html and '"sample"' in html
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
@@ -240,6 +239,23 @@ def test_a_validation_of_negatives_alone_chooses_no_threshold(finished, tmp_path
     assert segmentor['iou_image'] is None and segmentor['false_alarms']['pixels'] is not None
     assert (tmp_path / 'work/report.html').is_file()
     assert not any('NaN' in path.read_text() for path in (tmp_path / 'work').glob('*/*.json'))
+
+
+def test_a_pipeline_whose_masks_all_failed_stops(finished, tmp_path):
+    """Weights with NaN: no segmentor learns from the negatives that are left."""
+    root, work_dir, _, _ = finished
+    copy = tmp_path / 'work'
+    shutil.copytree(work_dir, copy)
+    shutil.rmtree(copy / 'pseudo')
+    checkpoint = copy / 'student' / 'epoch_1.pth'
+    content = torch.load(checkpoint, weights_only=False)
+    for name, value in content['state_dict'].items():
+        if 'fc' in name:
+            value.fill_(float('nan'))
+    torch.save(content, checkpoint)
+    pipeline = Pipeline(toy_pipeline(root, copy), lambda line: None)
+    with pytest.raises(ValueError, match=r'Expected a mask of an image with a class in .* got none: 8 images failed'):
+        pipeline.store.get(pipeline.runs['pseudo'])
 
 
 def test_corrections_that_change_train_the_segmentor_again(finished, tmp_path):
