@@ -109,7 +109,7 @@ def test_parts_of_a_config(tmp_path):
     write_toy(tmp_path)
     write_toy(tmp_path, 6, split='val')
     (tmp_path / 'img/val/sub0/picture 0.jpg').write_bytes((tmp_path / 'img/train/sub0/picture 0.jpg').read_bytes())
-    cfg = load_config('configs/r50_pcm.py', toy_variables(tmp_path, val=True))
+    cfg = load_config('configs/r50_pcm.py', data=toy_variables(tmp_path, val=True))
     report = check_data({'train': cfg.train_set, 'val': cfg.val_set, 'test': cfg.test_set}, silent=True)
     assert set(report.splits) == {'train', 'val'} and report.ok
     assert '1 pictures are in more than one part of the data' in str(report)
