@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from mmwsss.cli.arguments import add_option_arguments, add_trust_flag, tool_pars
 from mmwsss.cli.session import tool_session
 from mmwsss.tables import Row, list_table, results_json, results_table, select_rows
 from mmwsss.utils.errors import InputError
-from mmwsss.utils.files import atomic_write, write_json
+from mmwsss.utils.files import atomic_write, json_text, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,7 +69,7 @@ def main() -> None:
     with tool_session():
         if args.list:
             rows = select_rows(args.table)
-            print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else list_table(rows))
+            print(json_text([asdict(row) for row in rows]) if args.json else list_table(rows))
         elif not run(args):
             sys.exit(1)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from mmwsss.cli.arguments import add_option_arguments, config_of, tool_parser
 from mmwsss.cli.session import tool_session
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.files import json_text
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,7 +61,7 @@ def main() -> None:
         from mmwsss.datasets.checks import check_data  # imports the hosts
 
         report = check_data(datasets_of(args), batch_size=args.batch_size, decode=args.decode)
-    text = json.dumps(report.to_dict(), indent=2) if args.json else str(report)
+    text = json_text(report.to_dict()) if args.json else str(report)
     print(text.encode('utf-8', 'backslashreplace').decode())  # names that are no UTF-8
     sys.exit(0 if report.ok else 1)
 

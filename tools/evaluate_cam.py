@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from mmwsss.cli.arguments import (
@@ -15,7 +14,7 @@ from mmwsss.cli.arguments import (
     tool_parser,
 )
 from mmwsss.cli.session import tool_session
-from mmwsss.utils.files import write_json
+from mmwsss.utils.files import json_text, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +45,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.protocol:
         return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
     collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
-    return {'label_source': label_source(cfg), **collected.compute(args.threshold), 'curve': collected.curve()}
+    curve = {'curve': collected.curve()} if collected.shows_a_class else {}
+    return {'label_source': label_source(cfg), **collected.compute(args.threshold), **curve}
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     args = parse_args()
     with tool_session():
         figures = evaluate(args)
-        print(json.dumps({key: value for key, value in figures.items() if key != 'curve'}, indent=2))
+        print(json_text({key: value for key, value in figures.items() if key != 'curve'}))
         if args.out:
             write_json(args.out, figures)
 

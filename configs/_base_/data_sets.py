@@ -27,7 +27,7 @@ pseudo_set = dict(
     indices=_base_.num_train_images,
     test_mode=True,
 )
-val_set = _base_.val_img and dict(
+val_set = (_base_.val_img or None) and dict(
     **_set,
     ann_file=_base_.val_ann or '',
     data_prefix=dict(
@@ -37,7 +37,7 @@ val_set = _base_.val_img and dict(
     ),
     test_mode=True,
 )
-test_set = _base_.test_img and dict(
+test_set = (_base_.test_img or None) and dict(
     **_set,
     ann_file=_base_.test_ann or '',
     data_prefix=dict(

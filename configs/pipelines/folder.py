@@ -6,6 +6,7 @@ dataset_root = 'data/my_images'
 images = ''  # folder of the images below dataset_root
 labels = ''
 negative_classes = ['negative', 'none', 'no_smoke', 'clear', 'background']  # names that mean "no class"
+follow_links = False  # also read images that are links to somewhere outside the image folder
 work_dir = 'work_dirs/my_images'
 title = 'My images'
 seed = 42
@@ -17,7 +18,11 @@ pretrain_on_scenes = True  # start the small networks from generated smoke scene
 
 data = 'configs/data/image_folder.py'
 data_options = dict(
-    dataset_root=dataset_root, negative_classes=negative_classes, train_ann=labels or None, train_img=images
+    dataset_root=dataset_root,
+    negative_classes=negative_classes,
+    train_ann=labels or None,
+    train_img=images,
+    follow_links=follow_links,
 )
 
 _paper = scale == 'paper'

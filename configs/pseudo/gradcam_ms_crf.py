@@ -45,7 +45,6 @@ pseudo = dict(
     precision=precision,
     channels_last=channels_last,
     compile=compile_blocks,
-    follow_links=_base_.follow_links,
     save_cam=save_cam,
     **(dict(checkpoint_classes=checkpoint_classes) if checkpoint_classes else {}),
     **(dict(class_map=class_map) if class_map else {}),

@@ -7,6 +7,8 @@ _base_ = [
 kind = 'segmentor'
 needs = dict(pseudo_root='pseudo')
 pseudo_root = 'work_dirs/pseudo'
+corrections = None  # folder of masks that a person corrected (mmwsss import), which win over pseudo masks
+corrections_repeat = 1  # how often a corrected image is shown an epoch
 img_size = 512
 batch_size = 8
 epochs = 20
@@ -47,11 +49,17 @@ train_dataloader = dict(
     batch_size=batch_size,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='mmwsss.PseudoMaskDataset', pseudo_root=pseudo_root, pipeline=train_pipeline),
+    dataset=dict(
+        type='mmwsss.PseudoMaskDataset',
+        pseudo_root=pseudo_root,
+        corrections=corrections,
+        corrections_repeat=corrections_repeat,
+        pipeline=train_pipeline,
+    ),
 )
 val_dataloader = (
     _base_.val_set
-    and _base_.val_masks
+    and (_base_.val_masks or None)
     and dict(
         _delete_=True,
         **_loader,
@@ -62,7 +70,7 @@ val_dataloader = (
 )
 test_dataloader = (
     _base_.test_set
-    and _base_.test_masks
+    and (_base_.test_masks or None)
     and dict(
         _delete_=True,
         **_loader,

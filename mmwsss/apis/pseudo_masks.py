@@ -21,7 +21,7 @@ from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, file_sha256
 from mmwsss.version import __version__
 
-_PACE_ONLY = ('batch_size', 'num_workers', 'workers', 'follow_links')  # settings that change no mask
+_PACE_ONLY = ('batch_size', 'num_workers', 'workers')  # settings that change no mask
 
 
 def versions() -> dict[str, str]:
@@ -108,7 +108,6 @@ def make_pseudo(
         identity,
         settings.get('workers') if workers is None else workers,
         group,
-        settings.get('follow_links', False),
         labels_are_given=settings.generator.get('classes', 'label') == 'label',
     )
     root = dataset.metainfo.get('image_root', '')

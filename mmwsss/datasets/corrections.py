@@ -12,6 +12,21 @@ from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import read_json
 
 
+def require_corrections(root: str | Path) -> Path:
+    """The ``run.json`` of a folder of corrected masks.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    run_file = Path(root) / 'run.json'
+    if not run_file.is_file():
+        raise MissingFileError(
+            f'Expected corrected masks in {root}, but there is no {run_file}. '
+            'Make them with: mmwsss import SOURCE --format FORMAT --masks DIR --out DIR'
+        )
+    return run_file
+
+
 def read_corrections(root: str | Path, classes: Sequence[str]) -> dict[str, ManifestRecord]:
     """Records of a folder that :func:`mmwsss.exports.import_masks` wrote, by image path.
 
@@ -23,13 +38,7 @@ def read_corrections(root: str | Path, classes: Sequence[str]) -> dict[str, Mani
         FileNotFoundError: If there is no such folder.
         ValueError: If it has other classes, or a record is no correction.
     """
-    run_file = Path(root) / 'run.json'
-    if not run_file.is_file():
-        raise MissingFileError(
-            f'Expected corrected masks in {root}, but there is no {run_file}. '
-            'Make them with: mmwsss import SOURCE --format FORMAT --masks DIR --out DIR'
-        )
-    there = read_json(run_file)['classes']
+    there = read_json(require_corrections(root))['classes']
     if list(classes) != there:
         raise InputError(f'Expected corrected masks of the classes {list(classes)} in {root}, but got {there}.')
     records = Manifest(Path(root) / 'manifest.jsonl').read()

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
+from mmwsss.datasets.corrections import apply_corrections
 from mmwsss.datasets.metainfo import palette, segmentation_classes
 from mmwsss.registry import DATASETS
 from mmwsss.structures import Manifest
@@ -20,21 +22,36 @@ from mmwsss.utils.files import read_json
 class PseudoMaskDataset(BaseSegDataset):
     """The masks of one ``make_pseudo`` output folder, read through its manifest.
 
-    Images that failed are left out; images without any class are kept with their all-background masks.
+    Images that failed are left out; images without any class are kept with their all-background masks. Masks that a
+    person corrected (``mmwsss import``) win over pseudo masks, and images that were rejected are left out.
 
     Args:
         pseudo_root: The output folder (``run.json``, ``manifest.jsonl``, masks).
         positives_only: Leave out images without any class.
+        corrections: Folder of corrected masks; see :mod:`mmwsss.datasets.corrections`.
+        corrections_repeat: How often a corrected image is shown an epoch, at least 1.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
+    Attributes:
+        correction_counts: What :func:`~mmwsss.datasets.corrections.apply_corrections` counted; empty without any.
+
     Raises:
-        FileNotFoundError: If the folder holds no finished run.
-        ValueError: If no image of it can be used.
+        FileNotFoundError: If the folder holds no finished run, or there are no corrections.
+        ValueError: If no image of it can be used, or the corrections are of other classes.
     """
 
-    def __init__(self, pseudo_root: str, positives_only: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pseudo_root: str,
+        positives_only: bool = False,
+        corrections: str | None = None,
+        corrections_repeat: int = 1,
+        **kwargs: Any,
+    ) -> None:
         self.pseudo_root = Path(pseudo_root)
         self.positives_only = positives_only
+        self.corrections, self.corrections_repeat = corrections, corrections_repeat
+        self.correction_counts: dict[str, float] = {}
         run_file = self.pseudo_root / 'run.json'
         if not run_file.is_file():
             raise MissingFileError(
@@ -65,4 +82,16 @@ class PseudoMaskDataset(BaseSegDataset):
         ]
         if not data_list:
             raise InputError(f'Expected at least one finished mask in {self.pseudo_root}, but its manifest has none.')
+        if self.corrections:
+            data_list, self.correction_counts = apply_corrections(
+                data_list, self.corrections, self.metainfo['classes'][1:], self.corrections_repeat
+            )
+            print_log(f'Corrected masks of {self.corrections}: {self._counted()}.', 'current')
         return data_list
+
+    def _counted(self) -> str:
+        counts = self.correction_counts
+        return (
+            f'{counts["corrected"]} corrected ({counts["changed"]} changed, on average {counts["changed_share"]:.1%} '
+            f'of the pixels), {counts["rejected"]} rejected, {counts["unused"]} of images that are not trained on'
+        )

@@ -123,14 +123,22 @@ class CamFigures:
             if img is not None:
                 self._dark_channel.add(dark_channel_ratio(of_class, img))
 
+    @property
+    def shows_a_class(self) -> bool:
+        """Whether an image shows a class: without one, no threshold is better than another."""
+        return self._figures.num_positive > 0
+
     def curve(self) -> dict[str, list[float]]:
-        """``iou_image`` and ``iou_dataset`` at each of ``thresholds``, over the images that show a class."""
-        self._require_images()
+        """``iou_image`` and ``iou_dataset`` at each of ``thresholds``, over the images that show a class.
+
+        Raises:
+            ValueError: If no image shows a class.
+        """
+        self._require_a_class()
         per_image = self._figures.image_iou()
-        zeros = np.zeros(len(THRESHOLDS))
         return {
             'thresholds': THRESHOLDS.tolist(),
-            'iou_image': (zeros if per_image is None else per_image).tolist(),
+            'iou_image': [] if per_image is None else per_image.tolist(),
             'iou_dataset': _mean_over_classes(self._figures.class_ious()[:, 1:]).tolist(),
         }
 
@@ -143,10 +151,13 @@ class CamFigures:
 
         Args:
             figure: ``'iou_dataset'`` (foreground), or ``'miou'``, with background, the literature's of many classes.
+
+        Raises:
+            ValueError: If no image shows a class, or the figure is none of the two.
         """
         if figure not in ('iou_dataset', 'miou'):
             raise ValueError(f"Expected figure 'iou_dataset' or 'miou', but got {figure!r}.")
-        self._require_images()
+        self._require_a_class()
         per_class = self._figures.class_ious()
         values = _mean_over_classes(per_class if figure == 'miou' else per_class[:, 1:])
         return float(THRESHOLDS[int(np.argmax(values))])
@@ -160,17 +171,12 @@ class CamFigures:
         Returns:
             dict: figures at ``threshold``; ``oracle`` with ``threshold``, ``iou_dataset`` and ``miou`` (each at its
             best threshold of the set) and ``iou_image`` (best threshold of each image), chosen on this ground truth;
-            ``co_occurrence``, and per class, where there were context masks; ``dark_channel_ratio`` where there were
-            images (above 1: the maps prefer what looks hazy); ``floor_all_foreground`` for one class.
+            all None where no image shows a class; ``co_occurrence``, and per class, where there were context masks;
+            ``dark_channel_ratio`` where there were images (above 1: the maps prefer what looks hazy);
+            ``floor_all_foreground`` for one class.
         """
-        figures = {'threshold': threshold, **self.at(threshold)}
-        best = self.best_threshold()
-        figures['oracle'] = {
-            'threshold': best,
-            'iou_dataset': self.at(best)['iou_dataset'],
-            'miou': self.at(self.best_threshold('miou'))['miou'],
-            'iou_image': self._figures.best_image_iou(),
-        }
+        self._require_images()
+        figures = {'threshold': threshold, **self.at(threshold), 'oracle': self._oracle()}
         if self._co_occurrence:
             every = _Mean()
             for of_class in self._co_occurrence.values():
@@ -186,9 +192,28 @@ class CamFigures:
             figures['floor_all_foreground'] = {key: floor[key] for key in ('iou_image', 'iou_dataset', 'miou')}
         return figures
 
+    def _oracle(self) -> dict[str, float | None]:
+        if not self.shows_a_class:
+            return dict.fromkeys(('threshold', 'iou_dataset', 'miou', 'iou_image'))
+        best = self.best_threshold()
+        return {
+            'threshold': best,
+            'iou_dataset': self.at(best)['iou_dataset'],
+            'miou': self.at(self.best_threshold('miou'))['miou'],
+            'iou_image': self._figures.best_image_iou(),
+        }
+
     def _require_images(self) -> None:
         if not self._figures.num_images:
             raise ValueError('Expected at least one image, but update was never called.')
+
+    def _require_a_class(self) -> None:
+        self._require_images()
+        if not self.shows_a_class:
+            raise InputError(
+                f'Expected a mask that shows a class to choose a threshold on, but got {self._figures.num_images} '
+                'images of background alone.'
+            )
 
 
 def _mean_over_classes(ious: np.ndarray) -> np.ndarray:

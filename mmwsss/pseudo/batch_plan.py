@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmwsss.pseudo.cam_source import batches_of
@@ -21,11 +20,10 @@ class BatchPlan:
         manifests: What became of images in earlier runs.
         group: The processes that share the work.
         img_paths: The images.
-        names: Their masks' names, None for an image outside ``root``.
+        names: Their masks' names, None for an image outside the image folder.
+        refused: By index of an image why it is not read; see :mod:`mmwsss.datasets.outside`.
         labels: Names of each image's classes, where they are given: a mask of other labels is made again.
-        root: The image folder.
         batch_size: Images a batch.
-        follow_links: Also give out images that are links to somewhere outside ``root``.
 
     Attributes:
         pending: Images of the batches given out that are to be refined; the others of a batch were finished earlier.
@@ -38,14 +36,13 @@ class BatchPlan:
         group: WorkGroup,
         img_paths: Sequence[str],
         names: Sequence[str | None],
+        refused: Mapping[int, str],
         labels: Sequence[tuple[str, ...]] | None,
-        root: str,
         batch_size: int = 8,
-        follow_links: bool = False,
     ) -> None:
         self.out_dir, self.group = out_dir, group
-        self.img_paths, self.names, self.labels, self.root = img_paths, names, labels, root
-        self.batch_size, self.follow_links = batch_size, follow_links
+        self.img_paths, self.names, self.labels, self.batch_size = img_paths, names, labels, batch_size
+        self._reasons = refused
         self.pending: set[int] = set()
         self._refused: deque[ManifestRecord] = deque()
         self._made = {
@@ -66,9 +63,8 @@ class BatchPlan:
             batch, pending = [], []
             for index in batches[number]:
                 path, name = self.img_paths[index], self.names[index]
-                reason = self._refusal(path, name)
-                if reason is not None:
-                    self._refused.append(ManifestRecord(path, 'failed', reason=reason))
+                if index in self._reasons:
+                    self._refused.append(ManifestRecord(path, 'failed', reason=self._reasons[index]))
                     continue
                 batch.append(index)
                 if not self._is_finished(self._made.get(path), index, name or ''):
@@ -85,14 +81,3 @@ class BatchPlan:
             return False
         path = self.out_dir / made[0]
         return path.is_file() and file_sha256(path) == made[1]
-
-    def _refusal(self, img_path: str, name: str | None) -> str | None:
-        """Why an image is not read at all."""
-        if name is None:
-            return f'The image lies outside the image folder {self.root}.'
-        if self.follow_links or not self.root:
-            return None
-        root, real = os.path.realpath(self.root), os.path.realpath(img_path)
-        if not real.startswith(root.rstrip(os.sep) + os.sep):
-            return f'The image {img_path} is a link to {real}, outside the image folder {self.root} (see follow_links).'
-        return None

@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.metainfo import palette
+from mmwsss.datasets.outside import Outside
 from mmwsss.pseudo.batch_plan import BatchPlan
 from mmwsss.pseudo.cam_source import CamItem, CamSource, FailedItem
 from mmwsss.pseudo.refine_pool import refine_in_pool
@@ -49,7 +50,6 @@ class PseudoMaskEngine:
         workers: Processes that refine and write; 0 does it in this one. None: where a refiner is bound by the processor
             and there are many images, this process's cores but one, which the network keeps, and those that read.
         group: The processes that share the work.
-        follow_links: Also read images that are links to somewhere outside the image folder.
         labels_are_given: Whether the images' labels choose the classes: where they change, masks are made again.
 
     Raises:
@@ -64,12 +64,11 @@ class PseudoMaskEngine:
         identity: dict[str, Any],
         workers: int | None = 0,
         group: WorkGroup | None = None,
-        follow_links: bool = False,
         labels_are_given: bool = False,
     ) -> None:
         self.labels_are_given = labels_are_given
         self.out_dir, self.classes, self.identity = Path(settings.out_dir), tuple(settings.classes), identity
-        self.group, self.follow_links = group or WorkGroup(), follow_links
+        self.group = group or WorkGroup()
         self.manifest = Manifest(self.out_dir / 'manifest.jsonl')
         alone = self.group.world_size == 1
         own = self.manifest.path if alone else self.out_dir / f'manifest.rank{self.group.rank}.jsonl'
@@ -138,7 +137,7 @@ class PseudoMaskEngine:
             dict: the summary; in the other processes ``made_now`` alone.
         """
         start = time.perf_counter()
-        img_paths, labels = self._images(dataset)
+        img_paths, refused, labels = self._images(dataset, root)
         with self.open():
             names = mask_names(img_paths, root)
             plan = BatchPlan(
@@ -147,10 +146,9 @@ class PseudoMaskEngine:
                 self.group,
                 img_paths,
                 names,
+                refused,
                 labels,
-                str(root),
                 batch_size,
-                self.follow_links,
             )
             with Progress(len(img_paths), 'pseudo masks', silent=not self.group.is_first) as progress:
                 for record in self._records(make_source(plan), names, plan, len(img_paths)):
@@ -173,17 +171,22 @@ class PseudoMaskEngine:
                 self._warn_of_empty_masks(summary)
         return summary
 
-    def _images(self, dataset: Any) -> tuple[list[str], list[tuple[str, ...]] | None]:
-        """Paths of the images and, where given labels choose the classes, the names of each image's."""
+    def _images(self, dataset: Any, root: str | Path) -> tuple[list[str], dict[int, str], list[tuple[str, ...]] | None]:
+        """Paths, why some are not read, and, where given labels choose the classes, the names of each image's."""
         known: dict[bytes, tuple[str, ...]] = {}  # few combinations: one text each, whatever the number of images
         paths, labels = [], []
+        refused: dict[int, str] = {}
+        outside = Outside(root, follow_links=True)  # links are the data set's to refuse
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
             paths.append(info['img_path'])
+            reason = info.get('refused') or outside.refusal(info['img_path'])
+            if reason is not None:
+                refused[index] = reason
             if self.labels_are_given:
                 key = info['gt_label'].tobytes()
                 labels.append(known.setdefault(key, tuple(self.classes[label] for label in info['gt_label'])))
-        return paths, labels if self.labels_are_given else None
+        return paths, refused, labels if self.labels_are_given else None
 
     @staticmethod
     def _warn_of_empty_masks(summary: dict[str, Any]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
+from mmwsss.evaluation import CamFigures
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Run
+from mmwsss.utils.errors import InputError
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold of maps; figures at it stand beside those at a chosen one."""
@@ -116,21 +118,29 @@ def _evaluate_maps(work: Work) -> dict[str, Any]:
         return {'values': {'threshold': threshold, 'threshold_source': source}, 'figures': {}}
     model = init_classifier(work.inputs['checkpoint'])
     collected = {split: evaluate_cams(cfg, model, cfg[f'{split}_set']) for split in splits}
-    if wanted == 'val' and 'val' in collected:
-        threshold, source = collected['val'].best_threshold(), 'val masks'
+    best = _best_threshold(work, collected['val']) if 'val' in collected else None
+    if wanted == 'val' and best is not None:
+        threshold, source = best, 'val masks'
     maps = collected[splits[-1]]
     figures = {'split': splits[-1], **_figures_at(maps, threshold, cfg.get('evaluation'))}
-    if 'val' in collected and splits[-1] == 'test':
-        best = collected['val'].best_threshold()
+    if best is not None and splits[-1] == 'test':
         figures['at_val_threshold'] = {'threshold': best, **_main(maps.at(best))}
     return {
         'values': {'threshold': threshold, 'threshold_source': source},
         'figures': figures,
-        'curve': maps.curve(),
+        **({'curve': maps.curve()} if maps.shows_a_class else {}),
     }
 
 
-def _figures_at(maps: Any, threshold: float, evaluation: str | None) -> dict[str, Any]:
+def _best_threshold(work: Work, maps: CamFigures) -> float | None:
+    """The best one on masks; None, with a line, where no mask shows a class."""
+    if maps.shows_a_class:
+        return maps.best_threshold()
+    work.on_message(f'{work.run.name}: no validation mask shows a class, so that no threshold is chosen on them')
+    return None
+
+
+def _figures_at(maps: CamFigures, threshold: float, evaluation: str | None) -> dict[str, Any]:
     if evaluation == 'oracle_threshold':  # one for the whole set
         return {**maps.compute(maps.best_threshold('miou')), 'is_oracle': True}
     figures = {**maps.compute(threshold), f'at_{FIXED_THRESHOLD}': _main(maps.at(FIXED_THRESHOLD))}
@@ -165,6 +175,11 @@ def _make_masks(work: Work) -> dict[str, Any]:
     if work.settings.get('maps_only'):
         cfg.pseudo.update(save_cam=True, refine=[cfg.pseudo.refine[-1]])
     summary = make_pseudo(cfg, work.inputs['checkpoint'], work.folder)
+    if summary['failed']:
+        told = f'{summary["failed"]} images failed; the reasons are in {work.folder / "manifest.jsonl"}'
+        if summary['ok'] == summary['without_class']:
+            raise InputError(f'Expected a mask of an image with a class in {work.folder}, but got none: {told}.')
+        work.on_message(f'{work.run.name}: {told}')
     figures = {**summary.get('mask', {}), **{key: summary[key] for key in _KEPT if key in summary}}
     return {'values': {}, 'figures': figures}
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS as HOST_DATASETS
 from mmengine.registry import init_default_scope
 
+from mmwsss.datasets.corrections import require_corrections
 from mmwsss.datasets.listing import without_pictures
-from mmwsss.utils.files import content_hash
+from mmwsss.utils.files import content_hash, file_sha256
 
 _FILES = ('img_path', 'seg_map_path', 'context_path')
 
@@ -24,8 +26,8 @@ class RunKey:
     Attributes:
         settings: Of the action, the config and its options.
         inputs: The keys of the runs whose outputs it takes.
-        data: The images and labels that it looks at itself, by name, label and size; empty where they are other runs'
-            outputs.
+        data: The images and labels that it looks at itself, by name, label and size; where they are other runs'
+            outputs, of the corrections to them, if any.
     """
 
     settings: str
@@ -63,6 +65,22 @@ def data_hash(datasets: Iterable[Mapping[str, Any]], cache: dict[str, str] | Non
             cache[name] = content_hash(list(_items(config)))
         hashes.append(cache[name])
     return content_hash(hashes) if hashes else ''
+
+
+def corrections_hash(datasets: Iterable[Mapping[str, Any]]) -> str:
+    """A hash of the corrected masks that data sets name; empty where they name none.
+
+    Args:
+        datasets: Configs of data sets of pseudo masks, which are other runs' outputs.
+
+    Raises:
+        FileNotFoundError: If a folder of corrections is missing.
+    """
+    folders = [config['corrections'] for config in datasets if config.get('corrections')]
+    for folder in folders:
+        require_corrections(folder)
+    manifests = [Path(folder) / 'manifest.jsonl' for folder in folders]
+    return content_hash([file_sha256(path) for path in manifests]) if manifests else ''
 
 
 def _items(config: Mapping[str, Any]) -> Iterable[Any]:

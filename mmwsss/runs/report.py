@@ -49,9 +49,10 @@ def figures_line(figures: Mapping[str, Any] | None) -> str:
     names = (*MAIN_FIGURES, 'co_occurrence', 'threshold')
     parts = [f'{name} {figures[name]:.3f}' for name in names if isinstance(figures.get(name), float)]
     if figures.get('unrefined'):
-        parts += [f'unrefined {name} {figures["unrefined"][name]:.3f}' for name in MAIN_FIGURES[:2]]
+        unrefined = figures['unrefined']
+        parts += [f'unrefined {name} {unrefined[name]:.3f}' for name in MAIN_FIGURES[:2] if unrefined[name] is not None]
     floor = figures.get('floor_all_foreground') or figures.get('floor')
-    if floor:
+    if floor and floor['iou_dataset'] is not None:
         parts.append(f'all-foreground floor {floor["iou_dataset"]:.3f}')
     if 'images' in figures:
         parts.append(f'{figures["ok"]} of {figures["images"]} masks')

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.runs.actions import ACTIONS, Work
-from mmwsss.runs.keys import RunKey, data_hash, use_scope
+from mmwsss.runs.keys import RunKey, corrections_hash, data_hash, use_scope
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
@@ -64,7 +64,9 @@ class Store:
             content = [run.action, cfg.to_dict() if cfg is not None else None, dict(run.settings)]
             inputs = {name: [self.key(output.run).short, output.name] for name, output in run.inputs.items()}
             data = ''
-            if cfg is not None and not takes_data_from_runs(run):
+            if cfg is not None and takes_data_from_runs(run):
+                data = corrections_hash(action.datasets(cfg, run.settings))
+            elif cfg is not None:
                 use_scope(cfg)
                 data = data_hash(action.datasets(cfg, run.settings), self._data)
             self._keys[run.folder] = RunKey(content_hash(content), content_hash(inputs), data)

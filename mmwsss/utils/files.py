@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -71,11 +72,30 @@ def locked(folder: str | Path) -> Iterator[None]:
         yield
 
 
+def without_nan(content: Any) -> Any:
+    """A JSON-like value with None in the place of NaN and infinities, which JSON does not have.
+
+    >>> without_nan({'miou': float('nan'), 'iou': (0.5, float('inf'))})
+    {'miou': None, 'iou': [0.5, None]}
+    """
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [without_nan(value) for value in content]
+    return content
+
+
+def json_text(content: Any) -> str:
+    """Indented JSON, for a file or the terminal; what is not a finite number is null."""
+    return json.dumps(without_nan(content), indent=2, ensure_ascii=False, allow_nan=False)
+
+
 def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON atomically, indented, UTF-8."""
+    """Write :func:`json_text` atomically, UTF-8."""
     with atomic_write(path) as handle:
-        json.dump(content, handle, indent=2, ensure_ascii=False)
-        handle.write('\n')
+        handle.write(json_text(content) + '\n')
 
 
 def read_json(path: str | Path) -> Any:

@@ -140,7 +140,9 @@ def _threshold_chart(
         if (stages.get(name) or {}).get('threshold') is not None
     ]
     floors = [
-        stage['floor_all_foreground']['iou_dataset'] for stage in stages.values() if stage.get('floor_all_foreground')
+        floor['iou_dataset']
+        for stage in stages.values()
+        if (floor := stage.get('floor_all_foreground')) and floor['iou_dataset'] is not None
     ]
     title = 'IoU of the set against the threshold of the maps: ' + ', '.join(lines)
     level = ('all foreground', floors[0]) if floors else None

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from conftest import SMALL, toy_variables, write_toy
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 
 from mmwsss.apis import train
 from mmwsss.apis.training import fit_batches
@@ -50,3 +52,27 @@ def test_a_diverged_training_stops_where_it_diverges(toy, tmp_path):
     for path in (tmp_path / 'work').glob('*.pth'):  # what was written before is sound or not there
         state = torch.load(path, weights_only=False)['state_dict']
         assert all(torch.isfinite(value).all() for value in state.values())
+
+
+@HOOKS.register_module()
+class SpoilTheLastStep(Hook):
+    """What a step too long does: the loss was finite, the weights are not."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        next(runner.model.parameters()).data.flatten()[0] = float('nan')
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_weights_that_are_not_finite_are_not_saved(toy, tmp_path):
+    cfg = config(toy, batch_size=12)
+    cfg.custom_hooks = [{'type': 'SpoilTheLastStep'}]
+    with pytest.raises(ValueError, match=r'Expected finite weights in .*work, but .* after epoch 1\.'):
+        train(cfg, tmp_path / 'work')
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_training_without_validation_and_test_by_empty_options(toy, tmp_path):
+    data = {**toy_variables(toy), 'val_img': '', 'test_img': ''}
+    runner = train(load_config('configs/vitb.py', {**SMALL, **NET}, data=data, scale='small'), tmp_path / 'work')
+    assert runner.epoch == 1

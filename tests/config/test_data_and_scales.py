@@ -29,6 +29,22 @@ def test_a_description_fits_every_kind_of_config(name):
     assert segmentor.model.decode_head.num_classes == described['num_classes'] + 1
 
 
+@pytest.mark.parametrize('empty', ['', 'None'])
+@pytest.mark.parametrize(
+    'name',
+    ['r50_pcm', 'vitb', 'acr_vitb_hybrid', 'seg/segformer_mit-b0_pseudo-512x512', 'seg/segformer_lite0_pseudo-192x192'],
+)
+def test_no_validation_and_no_test(name, empty):
+    """What MMEngine takes for "none" is None alone, not an empty text."""
+    config = load_config(f'configs/{name}.py', [f'val_img={empty}', f'test_img={empty}'])
+    for split in ('val', 'test'):
+        assert [config[f'{split}_{key}'] for key in ('dataloader', 'cfg', 'evaluator')] == [None] * 3
+        assert config[f'{split}_set'] is None
+    if name.startswith('seg/segformer'):
+        config = load_config(f'configs/{name}.py', [f'val_masks={empty}', f'test_masks={empty}'])
+        assert config.val_dataloader is None and config.test_cfg is None and config.val_set is not None
+
+
 def test_data_sets_do_not_mix():
     voc = load_data('voc12')  # nothing of smoke5k_wsss, the data of configs where none is named
     assert (voc['negative_classes'], voc['group_file'], voc['dataset_root']) == ([], None, 'data/VOCdevkit/VOC2012')

@@ -15,20 +15,6 @@ from mmwsss.structures import Manifest, ManifestRecord
 from mmwsss.utils.files import write_json
 
 
-class CorrectedDataset(PseudoMaskDataset):
-    """What PseudoMaskDataset does once it takes corrections."""
-
-    def __init__(self, *args, corrections, **kwargs):
-        self.corrections = corrections
-        super().__init__(*args, **kwargs)
-
-    def load_data_list(self):
-        data_list, self.counts = apply_corrections(
-            super().load_data_list(), self.corrections, self.metainfo['classes'][1:], repeat=2
-        )
-        return data_list
-
-
 @pytest.fixture
 def folders(tmp_path):
     """Four images with one smoky pixel; the first becomes all smoke, the second is kept, the third is rejected."""
@@ -50,12 +36,23 @@ def folders(tmp_path):
 def test_corrected_masks_win(folders):
     init_default_scope('mmseg')
     folder, corrected = folders
-    data = CorrectedDataset(str(folder), corrections=str(corrected))
+    data = PseudoMaskDataset(str(folder), corrections=str(corrected), corrections_repeat=2)
     items = [data.get_data_info(index) for index in range(len(data))]
     assert [item['img_path'][-5] for item in items] == list('aabbd')
     assert [item.get('corrected', False) for item in items] == [True] * 4 + [False]
     assert [int(read_mask(item['seg_map_path']).sum()) for item in items] == [12, 12, 1, 1, 1]
-    assert data.counts == {'corrected': 2, 'changed': 1, 'changed_share': 11 / 24, 'rejected': 1, 'unused': 0}
+    assert data.correction_counts == {
+        'corrected': 2,
+        'changed': 1,
+        'changed_share': 11 / 24,
+        'rejected': 1,
+        'unused': 0,
+    }
+    once = PseudoMaskDataset(str(folder), corrections=str(corrected))
+    assert [item['img_path'][-5] for item in map(once.get_data_info, range(len(once)))] == list('abd')
+    assert len(PseudoMaskDataset(str(folder))) == 4
+    with pytest.raises(ValueError, match='Expected repeat >= 1, but got 0'):
+        PseudoMaskDataset(str(folder), corrections=str(corrected), corrections_repeat=0)
     record = next(iter(Manifest(corrected / 'manifest.jsonl')))
     assert record.provenance['verdict'] == 'accept' and record.provenance['changed'] == pytest.approx(11 / 12)
 

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+import torch
+from mmcv.transforms import Compose
 from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 from PIL import Image
 
+from mmwsss.config import load_config
 from mmwsss.datasets import PseudoMaskDataset, SegmentationView
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette, png_palette, segmentation_classes
 from mmwsss.structures import Manifest, ManifestRecord
@@ -73,3 +77,25 @@ def test_palette_is_vocs():
     assert segmentation_classes(['a']) == ('background', 'a')
     with pytest.raises(ValueError, match=r'Expected num_classes in \[1, 254\], but got 0'):
         palette(0)
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_picture_of_one_row_goes_through_the_segmentor(tmp_path):
+    """1 x 40 pixels: training crop, loss, and a prediction of its own size."""
+    cfg = load_config(
+        'configs/seg/segformer_mit-b0_pseudo-512x512.py', {'img_size': 32, 'pretrained': False, 'num_classes': 1}
+    )
+    Image.fromarray(np.arange(120, dtype=np.uint8).reshape(1, 40, 3)).save(tmp_path / 'x.png')
+    Image.fromarray(np.eye(1, 40, 3, dtype=np.uint8)).save(tmp_path / 'mask.png')
+    paths = {'img_path': str(tmp_path / 'x.png'), 'seg_map_path': str(tmp_path / 'mask.png')}
+    cfg.model.decode_head.norm_cfg.type = 'BN'
+    model = MODELS.build(cfg.model).eval()
+    results = {}
+    for mode in ('train', 'test'):
+        packed = Compose(cfg[f'{mode}_pipeline'])({**paths, 'seg_fields': [], 'reduce_zero_label': False})
+        data = {'inputs': [packed['inputs']], 'data_samples': [packed['data_samples']]}
+        data = model.data_preprocessor(data, training=mode == 'train')
+        results[mode] = model(**data, mode='loss' if mode == 'train' else 'predict')
+    assert torch.isfinite(results['train']['decode.loss_ce'])
+    assert results['test'][0].pred_sem_seg.data.shape == (1, 1, 40)
+    assert results['test'][0].gt_sem_seg.data.shape == (1, 1, 40)

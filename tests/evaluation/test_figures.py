@@ -231,7 +231,7 @@ def plain_figures(images, num_classes, thresholds):
 @pytest.mark.parametrize('num_classes', [1, 3, 12])
 @pytest.mark.parametrize('strip', [1 << 20, 30])
 def test_running_sums_equal_a_plain_count_of_all_classes(num_classes, strip, monkeypatch):
-    monkeypatch.setattr('mmwsss.utils.strips._PIXELS', strip)
+    monkeypatch.setattr('mmwsss.utils.strips._VALUES', strip)
     images = list(random_maps(9, num_classes))
     collected = CamFigures([f'c{index}' for index in range(num_classes)])
     for image in images:
@@ -263,7 +263,14 @@ def test_negatives_alone_and_no_image():
     assert figures['iou_image'] is None and figures['iou_dataset'] is None and figures['oracle']['iou_image'] is None
     assert figures['num_images'] == 0 and figures['all_images']['num_images'] == 2
     assert figures['false_alarms'] == {'pixels': 0.5, 'images': 0.25}  # of two classes one, on one of two images
-    assert max(collected.curve()['iou_image']) == 0
+    assert set(figures['oracle'].values()) == {None} and not collected.shows_a_class
+    for chosen in (collected.best_threshold, lambda: collected.best_threshold('miou'), collected.curve):
+        with pytest.raises(
+            ValueError, match='Expected a mask that shows a class .* but got 2 images of background alone'
+        ):
+            chosen()
+    collected.update(np.full((1, 4, 4), 0.5), [1], np.full((4, 4), 2, np.uint8))
+    assert collected.shows_a_class and collected.best_threshold() == 0
 
 
 def test_merged_sums_are_those_of_all_images():

@@ -246,7 +246,7 @@ def test_threshold_mask():
 
 @pytest.mark.parametrize('settings', [{}, {'ignore_band': (0.2, 0.6)}, {'bg_exponent': 3.0}])
 def test_masks_in_strips_equal_the_whole(settings, monkeypatch):
-    monkeypatch.setattr('mmwsss.utils.strips._PIXELS', 50)
+    monkeypatch.setattr('mmwsss.utils.strips._VALUES', 50)
     cam = np.random.default_rng(0).random((3, 37, 11)).astype(np.float32)
     classes = np.array([1, 4, 6])
     best = cam.max(0)

@@ -216,6 +216,70 @@ def test_a_split_that_does_not_show_every_class(finished, tmp_path):
     assert 'iou_fire' in summary['stages']['segmentor'] and summary['stages']['pseudo']['test']['ok'] == 7
 
 
+def test_a_validation_of_negatives_alone_chooses_no_threshold(finished, tmp_path):
+    """Every threshold is as good as another there: the fixed one stays, and a line says so."""
+    root = tmp_path / 'data'
+    shutil.copytree(finished[0], root, ignore=shutil.ignore_patterns('work'))
+    for split in ('val', 'test'):
+        content = json.loads((root / f'{split}.json').read_text())
+        content['data_list'] = [entry for entry in content['data_list'] if entry['gt_label'] == 0]
+        (root / f'{split}.json').write_text(json.dumps(content))
+    lines = []
+    cfg = toy_pipeline(root, tmp_path / 'work')
+    for name in ('control', 'student'):
+        cfg.runs.pop(name)
+    cfg.runs.pseudo.of = 'teacher'
+    cfg.runs.pseudo.options.pop('method', None)
+    summary = Pipeline(cfg, lines.append).run()
+    teacher = summary['stages']['teacher']
+    assert (teacher['threshold'], teacher['threshold_source']) == (0.3, 'fixed')
+    assert teacher['iou_dataset'] is None and teacher['oracle']['threshold'] is None
+    assert teacher['false_alarms']['images'] is not None and 'at_val_threshold' not in teacher
+    assert any('teacher_maps: no validation mask shows a class' in line for line in lines)
+    segmentor = summary['stages']['segmentor']
+    assert segmentor['iou_image'] is None and segmentor['false_alarms']['pixels'] is not None
+    assert (tmp_path / 'work/report.html').is_file()
+    assert not any('NaN' in path.read_text() for path in (tmp_path / 'work').glob('*/*.json'))
+
+
+def test_a_pipeline_whose_masks_all_failed_stops(finished, tmp_path):
+    """Weights with NaN: no segmentor learns from the negatives that are left."""
+    root, work_dir, _, _ = finished
+    copy = tmp_path / 'work'
+    shutil.copytree(work_dir, copy)
+    shutil.rmtree(copy / 'pseudo')
+    checkpoint = copy / 'student' / 'epoch_1.pth'
+    content = torch.load(checkpoint, weights_only=False)
+    for name, value in content['state_dict'].items():
+        if 'fc' in name:
+            value.fill_(float('nan'))
+    torch.save(content, checkpoint)
+    pipeline = Pipeline(toy_pipeline(root, copy), lambda line: None)
+    with pytest.raises(ValueError, match=r'Expected a mask of an image with a class in .* got none: 8 images failed'):
+        pipeline.store.get(pipeline.runs['pseudo'])
+
+
+def test_corrections_that_change_train_the_segmentor_again(finished, tmp_path):
+    root, work_dir, _, _ = finished
+    corrections = tmp_path / 'corrections'
+    corrections.mkdir()
+    (corrections / 'run.json').write_text('{"classes": ["smoke"]}')
+    cfg = toy_pipeline(root, work_dir)
+    cfg.runs.segmentor.options.corrections = str(corrections)
+    keys = []
+    for verdicts in ('', '{"img_path": "a.jpg", "status": "rejected"}\n'):
+        (corrections / 'manifest.jsonl').write_text(verdicts)
+        pipeline = Pipeline(cfg)
+        keys.append(pipeline.store.key(pipeline.runs['segmentor']))
+    assert keys[0].settings == keys[1].settings and keys[0].data != keys[1].data
+    plain = Pipeline(toy_pipeline(root, work_dir))
+    assert plain.store.key(plain.runs['segmentor']).data == ''
+    (corrections / 'run.json').unlink()
+    with pytest.raises(FileNotFoundError, match='Expected corrected masks in'):
+        pipeline = Pipeline(cfg)
+        pipeline.store.key(pipeline.runs['segmentor'])
+
+
 def test_what_an_included_pipeline_trained_is_where_the_networks_start(finished, tmp_path):
     root = finished[0]
     start = load_pipeline('configs/pipelines/pretrain.py', {'work_dir': str(tmp_path / 'start')})

@@ -1,7 +1,10 @@
 """Whole files, and what is said where they cannot be."""
 
 import errno
+import json
+import math
 
+import numpy as np
 import pytest
 
 from mmwsss.utils import files
@@ -16,6 +19,20 @@ def test_json(tmp_path):
     (tmp_path / 'c.json').write_text('{')
     with pytest.raises(InputError, match=r'Expected JSON in .*c\.json, but '):
         files.read_json(tmp_path / 'c.json')
+
+
+def test_no_json_has_nan(tmp_path):
+    content = {'a': float('nan'), 'b': [1, -float('inf'), (np.float64('nan'), 0.5)], 'c': 'nan', 'd': True}
+    files.write_json(tmp_path / 'a.json', content)
+    text = (tmp_path / 'a.json').read_text()
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    read = json.loads(text, parse_constant=refuse)  # called for NaN and Infinity
+    assert read == {'a': None, 'b': [1, None, [None, 0.5]], 'c': 'nan', 'd': True}
+    assert json.loads(files.json_text(content)) == read
+    assert math.isnan(content['a'])
 
 
 def test_full_disk(tmp_path, monkeypatch):

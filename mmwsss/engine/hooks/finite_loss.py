@@ -1,10 +1,11 @@
-"""A training that diverges stops at once."""
+"""A training that diverges stops at once, and leaves no checkpoint of it."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -13,15 +14,17 @@ from mmwsss.utils.errors import InputError
 
 
 class DivergedError(InputError):
-    """A loss that is not a finite number."""
+    """A loss, or a weight after the step, that is not a finite number."""
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stop at the first loss that is NaN or infinite, before a checkpoint of it is written.
+    """Stop at the first loss that is NaN or infinite, and before weights that are either are saved.
+
+    The last step of an epoch can spoil the weights while its loss was still finite.
 
     Raises:
-        DivergedError: Names the epoch, the step, each term of the loss, and the last checkpoint that is sound.
+        DivergedError: Names the epoch, the step, and each term of the loss or the first weight that is not finite.
     """
 
     priority = 'VERY_HIGH'
@@ -32,11 +35,20 @@ class FiniteLossHook(Hook):
         """Look at the losses of a step."""
         if outputs is None:
             return
-        losses = {name: float(value) for name, value in outputs.items() if name == 'loss' or 'loss' in name}
+        losses = {name: float(value.detach()) for name, value in outputs.items() if 'loss' in name}
         if all(math.isfinite(value) for value in losses.values()):
             return
         named = ', '.join(f'{name} {value:g}' for name, value in losses.items())
         raise DivergedError(
             f'Expected a finite loss in {runner.work_dir}, but got {named} in epoch {runner.epoch + 1}, step '
-            f'{batch_idx + 1}. Checkpoints of earlier epochs are sound; try a lower lr.'
+            f'{batch_idx + 1}. Checkpoints of earlier epochs have finite weights; try a lower lr.'
         )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Look at the weights."""
+        for name, value in checkpoint['state_dict'].items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise DivergedError(
+                    f'Expected finite weights in {runner.work_dir}, but {name} has NaN or infinity after epoch '
+                    f'{runner.epoch + 1}. Checkpoints of earlier epochs have finite weights; try a lower lr.'
+                )
