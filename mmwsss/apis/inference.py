@@ -13,6 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmseg.models.segmentors.base import BaseSegmentor
 
+from mmwsss.models.segmentors import SAMFinetuner
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
@@ -150,7 +151,7 @@ def init_segmentor(
     settings.pretrained, settings.train_cfg = None, None
     with trusting(trust):
         model = MODELS.build(settings)
-    if not isinstance(model, BaseSegmentor):
+    if not isinstance(model, (BaseSegmentor, SAMFinetuner)):
         raise InputError(f'Expected a segmentor for {checkpoint}, but got {type(model).__name__}.')
     load_weights(model, content, 'the model', checkpoint)
     names = names_in(content)

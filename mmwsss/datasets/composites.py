@@ -60,8 +60,8 @@ class Composer:
     second: float = 0.25
     cut: float = plumes.MASK_OPACITY
     min_share: float = 0.003
-    grounded: float = 0.25
-    behind: float = 0.1
+    grounded: float = 0.4
+    behind: float = 0.3
     lookalike: float = 0.3
     lookalikes: Mapping[str, float] = field(default_factory=lambda: dict(lookalikes.CHANCES))
     quality: tuple[int, int] | None = (75, 95)

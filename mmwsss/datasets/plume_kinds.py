@@ -44,26 +44,26 @@ class PlumeRanges:
         contrast: Least difference that the plume makes where it is densest, grey levels of [0, 255].
     """
 
-    x: Range = (0.0, 1.0)
-    y: Range = (0.25, 1.05)
-    length: Range = (0.25, 1.1)
+    x: Range = (-0.1, 1.1)
+    y: Range = (0.35, 1.15)
+    length: Range = (0.3, 1.2)
     wind: Range = (0.0, 1.6)
     ceiling: Range = (0.15, 1.2)
-    start: Range = (0.008, 0.07)
-    spread: Range = (0.12, 0.48)
+    start: Range = (0.008, 0.09)
+    spread: Range = (0.08, 0.42)
     stretch: Range = (0.9, 1.6)
-    meander: Range = (0.1, 0.4)
+    meander: Range = (0.1, 0.5)
     depth: Range = (0.6, 3.0)
     fade: Range = (0.3, 0.95)
-    opacity: Range = (0.4, 0.98)
-    turbulence: Range = (0.05, 0.3)
-    texture: Range = (0.1, 0.4)
+    opacity: Range = (0.5, 0.98)
+    turbulence: Range = (0.2, 0.9)
+    texture: Range = (0.15, 0.65)
     cells: Range = (4, 14)
-    sharpness: Range = (0.0, 0.4)
+    sharpness: Range = (0.0, 0.9)
     relief: Range = (0.0, 0.4)
-    tones: tuple[float, float, float] = (0.5, 0.4, 0.1)
+    tones: tuple[float, float, float] = (0.4, 0.45, 0.15)
     cast: float = 0.08
-    contrast: float = 12.0
+    contrast: float = 10.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -85,20 +85,21 @@ KINDS: dict[str, PlumeRanges] = {
         depth=(1.5, 5.0),
         fade=(0.0, 0.6),
         opacity=(0.75, 1.0),
-        sharpness=(0.2, 0.7),
+        sharpness=(0.4, 1.0),
         relief=(0.1, 0.5),
+        texture=(0.2, 0.6),
     ),
     'layer': replace(
         _DRIFTING,
         wind=(1.0, 3.0),
         ceiling=(0.03, 0.25),
         start=(0.02, 0.09),
-        spread=(0.06, 0.25),
-        stretch=(1.6, 4.0),
+        spread=(0.04, 0.2),
+        stretch=(2.0, 5.0),
         depth=(0.4, 1.6),
         fade=(0.0, 0.6),
-        turbulence=(0.05, 0.25),
-        sharpness=(0.0, 0.3),
+        turbulence=(0.2, 0.7),
+        sharpness=(0.0, 0.6),
         relief=(0.0, 0.25),
     ),
     'thin': replace(
@@ -106,7 +107,7 @@ KINDS: dict[str, PlumeRanges] = {
         depth=(0.3, 0.9),
         fade=(0.2, 0.8),
         opacity=(0.3, 0.8),
-        sharpness=(0.0, 0.3),
+        sharpness=(0.0, 0.5),
         relief=(0.0, 0.2),
     ),
     'far': replace(
@@ -121,7 +122,7 @@ KINDS: dict[str, PlumeRanges] = {
 }
 """Kinds of plumes by name."""
 
-CHANCES: dict[str, float] = {'drifting': 0.4, 'column': 0.2, 'layer': 0.1, 'thin': 0.2, 'far': 0.1}
+CHANCES: dict[str, float] = {'drifting': 0.35, 'column': 0.2, 'layer': 0.15, 'thin': 0.15, 'far': 0.15}
 """How often each kind is drawn."""
 
 

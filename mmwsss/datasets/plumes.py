@@ -22,8 +22,6 @@ _PUFFS = 56
 FLOOR = 0.012
 """Opacities below this are set to 0, so that a matte has an end."""
 
-_LEAST_LIGHT = 170.0  # grey level: a frame that shows no sky is darker than the light that its smoke is in
-
 MASK_OPACITY = 0.2
 """A pixel belongs to the plume's mask from this opacity on; below it the eye does not see the smoke."""
 
@@ -195,11 +193,11 @@ def smoke_colour(rng: np.random.Generator, img: np.ndarray, plume: Plume) -> np.
     weight = plume.matte / (plume.matte.sum() + 1e-6)
     behind = float((luminance(img) * weight).sum())
     bright = float(luminance(light))
-    drawn = (rng.uniform(0.95, 1.2), rng.uniform(0.7, 1.0), rng.uniform(0.2, 0.55))
-    tone = drawn[int(rng.choice(3, p=ranges.tones))] * max(bright, _LEAST_LIGHT)
+    drawn = (rng.uniform(0.92, 1.15), rng.uniform(0.6, 0.92), rng.uniform(0.2, 0.55))
+    tone = drawn[int(rng.choice(3, p=ranges.tones))] * max(bright, 70.0)
     least = ranges.contrast / max(float(plume.matte.max()), 0.15)
     if abs(tone - behind) < least:
-        way = 1.0  # smoke that is about as light as what is behind it scatters light: brighter, where there is room
+        way = np.sign(tone - behind) or 1.0
         change = least * rng.uniform(1, 2)
         tone = behind + way * change if 8 < behind + way * change < 250 else behind - way * change
     hue = light / max(bright, 1.0)

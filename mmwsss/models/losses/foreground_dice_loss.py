@@ -15,10 +15,11 @@ from mmwsss.registry import MODELS
 
 @MODELS.register_module()
 class ForegroundDiceLoss(nn.Module):
-    """Dice loss of every class but the background, image by image; see :func:`~mmwsss.models.losses.pixel_loss.soft_dice`.
+    """Dice loss of every class but the background, image by image.
 
-    For ``loss_decode`` of MMSegmentation's heads. Against its own ``DiceLoss``: ignored pixels count nowhere, and
-    background, which is most of an image, has no part in the fraction.
+    Formula in :func:`~mmwsss.models.losses.pixel_loss.soft_dice`; for ``loss_decode`` of MMSegmentation's heads.
+    Against its own ``DiceLoss``: ignored pixels count nowhere, and background, which is most of an image, has no part
+    in the fraction.
 
     Args:
         loss_weight: Weight.
