@@ -2,6 +2,5 @@
 # No image with smoke is looked at. `lite0_plumes_pseudo.py` goes on from its masks.
 _base_ = './lite0_plumes_pseudo.py'
 needs = dict(_delete_=True)
-epochs = 20
 
 train_dataloader = dict(dataset=dict(_delete_=True, **_base_.composites))

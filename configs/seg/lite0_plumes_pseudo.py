@@ -3,7 +3,7 @@
 _base_ = './segformer_lite0_pseudo-192x192.py'
 img_size = 192
 batch_size = 16
-epochs = 15
+epochs = 20
 steps_per_epoch = 30
 lr = 5e-4
 output_stride = 16
@@ -16,6 +16,7 @@ class_index = 0  # of smoke among the classes
 
 model = dict(
     init_cfg=segmentor_init and dict(type='Pretrained', checkpoint=segmentor_init),
+    data_preprocessor=dict(size=(img_size, img_size)),
     backbone=dict(output_stride=output_stride),
     decode_head=dict(
         in_channels=[40, 24, 112, 320],
@@ -52,6 +53,12 @@ plume_pipeline = [
     ),
     *_colours,
 ]
+test_pipeline = [
+    dict(type='mmwsss.LoadPicture'),
+    dict(type='Resize', scale=(img_size, img_size), keep_ratio=False),
+    dict(type='mmwsss.LoadSegMap'),
+    dict(type='PackSegInputs'),
+]
 composites = dict(type='mmwsss.NegativeView', source=_base_.train_set, pipeline=plume_pipeline)
 pseudo_masks = dict(
     type='mmwsss.PseudoMaskDataset', pseudo_root=_base_.pseudo_root, positives_only=True, pipeline=train_pipeline
@@ -61,8 +68,9 @@ train_dataloader = dict(
     sampler=dict(_delete_=True, type='mmwsss.ShareSampler', epoch_size=batch_size * steps_per_epoch),
     dataset=dict(_delete_=True, type='ConcatDataset', datasets=[pseudo_masks, composites]),
 )
-val_dataloader = _base_.val_dataloader and dict(batch_size=batch_size)
-test_dataloader = _base_.test_dataloader and dict(batch_size=batch_size)
+_test = dict(batch_size=batch_size, dataset=dict(pipeline=test_pipeline))
+val_dataloader = _base_.val_dataloader and _test
+test_dataloader = _base_.test_dataloader and _test
 
 # warm-up and cosine of one cycle, by steps; the network's early layers know something already
 steps = epochs * steps_per_epoch
