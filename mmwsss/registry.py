@@ -4,6 +4,7 @@ A config keeps its host as ``default_scope`` (``mmpretrain`` to train classifier
 names our components ``mmwsss.X``: with our own scope as default a host would look for its defaults here.
 """
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -13,6 +14,7 @@ from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
 DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='mmwsss', locations=['mmwsss.datasets'])
+DATA_SAMPLERS = Registry('data sampler', parent=MMENGINE_DATA_SAMPLERS, scope='mmwsss', locations=['mmwsss.datasets'])
 TRANSFORMS = Registry(
     'transform',
     parent=MMENGINE_TRANSFORMS,
@@ -24,4 +26,4 @@ TASK_UTILS = Registry('task util', parent=MMENGINE_TASK_UTILS, scope='mmwsss', l
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='mmwsss', locations=['mmwsss.evaluation'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmwsss', locations=['mmwsss.engine.hooks'])
 
-__all__ = ['DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS']

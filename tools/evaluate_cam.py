@@ -39,9 +39,9 @@ def parse_args() -> argparse.Namespace:
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """The figures of a split or a protocol."""
     cfg, model_cfg = config_of(args), model_config_of(args)
-    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_classifier, label_source  # imports the networks
+    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_for_maps, label_source  # imports the networks
 
-    model = init_classifier(args.checkpoint, model_cfg)
+    model = init_for_maps(cfg, args.checkpoint, model_cfg)
     if args.protocol:
         return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
     collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])

@@ -1,7 +1,7 @@
 """What the tools call: train, test, make pseudo masks, evaluate maps."""
 
 from mmwsss.apis.cam_evaluation import evaluate_cams, evaluate_protocol, label_source
-from mmwsss.apis.inference import init_classifier
+from mmwsss.apis.inference import init_classifier, init_for_maps
 from mmwsss.apis.lr_range import lr_range_test
 from mmwsss.apis.pseudo_masks import make_pseudo
 from mmwsss.apis.training import test, train
@@ -10,6 +10,7 @@ __all__ = [
     'evaluate_cams',
     'evaluate_protocol',
     'init_classifier',
+    'init_for_maps',
     'label_source',
     'lr_range_test',
     'make_pseudo',

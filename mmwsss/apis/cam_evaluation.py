@@ -37,7 +37,7 @@ def build_source(
 
     Args:
         cfg: The config.
-        model: The classifier.
+        model: The network that the generator reads, from :func:`~mmwsss.apis.inference.init_for_maps`.
         dataset: The images.
         batches: Indices of each batch; by default all images, in order.
     """
@@ -77,7 +77,7 @@ def evaluate_cams(
     dataset = DATASETS.build(dataset) if isinstance(dataset, Mapping) else dataset
     names, classes = getattr(model, 'class_names', None), tuple(dataset.metainfo['classes'])
     if names is not None and names != classes:
-        raise InputError(f'Expected a classifier of {list(classes)}, as the data have, but got one of {list(names)}.')
+        raise InputError(f'Expected a network of {list(classes)}, as the data have, but got one of {list(names)}.')
     figures = CamFigures(classes, bool(dataset.metainfo.get('context_by_class', False)))
     fusion = build_fusion(cfg.pseudo.to_dict().get('fusion'), classes)
     steps = build_refiners(refiners, classes)

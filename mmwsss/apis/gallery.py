@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model
 
 from mmwsss.apis.cam_evaluation import build_source
-from mmwsss.apis.inference import init_classifier, init_segmentor
+from mmwsss.apis.inference import init_for_maps, init_segmentor
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.masks import read_mask, truth_of
 from mmwsss.evaluation import PixelCounts, count_pixels, segmentation_figures
@@ -76,7 +76,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     fusion = build_fusion(settings.get('fusion'), classes)
     rows = []
     batches = [[index] for index, _ in chosen]  # a picture at a time: in its own order
-    source = build_source(cfg, init_classifier(parts['student'], classes=classes), dataset, batches)
+    source = build_source(cfg, init_for_maps(cfg, parts['student'], classes=classes), dataset, batches)
     for (_, group), item in zip(chosen, source):
         path = item.info['img_path']
         if isinstance(item, FailedItem):

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn as nn
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
+from mmseg.models.segmentors.base import BaseSegmentor
 
-from mmwsss.registry import MODELS
+from mmwsss.models.segmentors import SAMFinetuner
+from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
 from mmwsss.weights.class_names import channels_of, names_in
@@ -76,18 +77,59 @@ def init_classifier(
     return model.to(_device(device)).eval()
 
 
+def init_for_maps(
+    cfg: Config,
+    checkpoint: str | Path,
+    model_cfg: Config | None = None,
+    classes: Sequence[str] | None = None,
+    device: str | torch.device | None = None,
+    *,
+    trust: bool | None = None,
+) -> BaseModel:
+    """Build the network that a pseudo config's generator reads its maps from, and load its weights.
+
+    Args:
+        cfg: A pseudo config; the ``network`` of its ``pseudo.generator`` says whether a classifier or a segmentor is
+            meant. ``pseudo.checkpoint_classes`` and ``pseudo.class_map`` are for classifiers alone.
+        checkpoint: The weights.
+        model_cfg: Training config for a checkpoint that carries none, or to overrule it.
+        classes: See :func:`init_classifier`.
+        device: By default a GPU where there is one.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
+
+    Returns:
+        BaseModel: in eval mode; the default scope is the pseudo config's again.
+
+    Raises:
+        ValueError: If the checkpoint is of the other kind, besides what the two functions raise.
+    """
+    settings = cfg.pseudo
+    renaming = {key: settings[key] for key in ('checkpoint_classes', 'class_map') if settings.get(key)}
+    if TASK_UTILS.build(settings.generator).network == 'segmentor':
+        if renaming:
+            raise InputError(
+                f'Expected neither checkpoint_classes nor class_map for a segmentor in {cfg.filename}, '
+                f'but got {sorted(renaming)}.'
+            )
+        model = init_segmentor(model_cfg, checkpoint, classes, device, trust=trust)
+    else:
+        model = init_classifier(checkpoint, model_cfg, classes, device, trust=trust, **renaming)
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    return model
+
+
 def init_segmentor(
-    config: Config,
+    config: Config | None,
     checkpoint: str | Path,
     classes: Sequence[str] | None = None,
     device: str | torch.device | None = None,
     *,
     trust: bool | None = None,
-) -> nn.Module:
+) -> BaseModel:
     """Build a model of MMSegmentation and load its weights, as its ``init_model`` does, checked as every checkpoint is.
 
     Args:
-        config: Its training config.
+        config: Its training config; None: the one that the checkpoint carries.
         checkpoint: The weights.
         classes: Classes of the data without the background, in order; the checkpoint's (whose first is the background)
             must be the same. None compares nothing.
@@ -95,7 +137,7 @@ def init_segmentor(
         trust: Whether the checkpoint may run code; by default the environment variable says it.
 
     Returns:
-        nn.Module: in eval mode, ready for ``mmseg.apis.inference_model``.
+        BaseModel: in eval mode, ready for ``mmseg.apis.inference_model``.
 
     Raises:
         FileNotFoundError: If the checkpoint is missing.
@@ -103,16 +145,20 @@ def init_segmentor(
         ValueError: If it is broken, does not fit the model, or has other classes than the data; names both lists.
     """
     content = read_checkpoint(checkpoint, trust)
+    config = model_config(content, checkpoint, config, trust)
     init_default_scope('mmseg')
     settings = copy.deepcopy(config.model)
     settings.pretrained, settings.train_cfg = None, None
     with trusting(trust):
         model = MODELS.build(settings)
+    if not isinstance(model, (BaseSegmentor, SAMFinetuner)):
+        raise InputError(f'Expected a segmentor for {checkpoint}, but got {type(model).__name__}.')
     load_weights(model, content, 'the model', checkpoint)
+    names = names_in(content)
     if classes is not None:
-        names = names_in(content)
         number = getattr(model, 'num_classes', None) or model.decode_head.num_classes
         channels_of(checkpoint, names and names[1:], number - 1, classes)
+    model.class_names = names and tuple(names[1:])  # without the background; None: unknown
     model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
     model.cfg = config  # inference_model reads the pipeline from it
     return model.to(_device(device)).eval()

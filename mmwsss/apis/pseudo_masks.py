@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source, label_source
-from mmwsss.apis.inference import init_classifier
+from mmwsss.apis.inference import init_for_maps
 from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
@@ -44,7 +44,7 @@ def make_pseudo(
     Args:
         cfg: A pseudo config: ``pseudo`` has ``dataset``, ``pipeline``, ``generator``, ``fusion``, ``unrefined`` and
             ``refine``.
-        checkpoint: Weights of the classifier or distiller.
+        checkpoint: Weights of the classifier or distiller, or of the segmentor where the generator reads one.
         out_dir: Output folder.
         model_cfg: Training config, for a checkpoint that carries none.
         workers: Processes that refine; by default the config's ``pseudo.workers``.
@@ -77,15 +77,7 @@ def make_pseudo(
     if model_cfg is None and cfg.get('model') is not None:
         model_cfg = cfg
     device = f'cuda:{local_rank() % torch.cuda.device_count()}' if torch.cuda.is_available() else 'cpu'
-    model = init_classifier(
-        checkpoint,
-        model_cfg,
-        classes,
-        device,
-        checkpoint_classes=settings.get('checkpoint_classes'),
-        class_map=settings.get('class_map'),
-        trust=trust,
-    )
+    model = init_for_maps(cfg, checkpoint, model_cfg, classes, device, trust=trust)
     content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
     identity = {

@@ -2,5 +2,6 @@
 
 from mmwsss.cam.generator import CAMGenerator, CAMs
 from mmwsss.cam.layer_tap import LayerTap, target_layers
+from mmwsss.cam.segmentor_maps import SegmentorMaps
 
-__all__ = ['CAMGenerator', 'CAMs', 'LayerTap', 'target_layers']
+__all__ = ['CAMGenerator', 'CAMs', 'LayerTap', 'SegmentorMaps', 'target_layers']

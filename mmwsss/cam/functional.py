@@ -122,6 +122,20 @@ def _check_pair(activation: Tensor, gradient: Tensor) -> None:
         )
 
 
+def scaled_inputs(inputs: Tensor, scale: float, divisor: int) -> Tensor:
+    """Images at another scale, whose sides are rounded to multiples of a number, at least one.
+
+    Args:
+        inputs: (B, 3, H, W).
+        scale: Factor on H and W.
+        divisor: The number.
+    """
+    height, width = (max(round(side * scale / divisor), 1) * divisor for side in inputs.shape[2:])
+    if (height, width) == tuple(inputs.shape[2:]):
+        return inputs
+    return F.interpolate(inputs, size=(height, width), mode='bilinear', align_corners=False)
+
+
 def resize_cam(cam: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps (B, C, h, w) resized to ``size`` (H, W), bilinear with ``align_corners=False``."""
     return F.interpolate(cam, size=size, mode='bilinear', align_corners=False)

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max
+from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max, scaled_inputs
 from mmwsss.cam.methods import HEADS, LAYERED, METHODS
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.registry import TASK_UTILS
@@ -71,9 +70,14 @@ class CAMGenerator:
             ``'all'``; no others are computed or held.
         size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
 
+    Attributes:
+        network: What a checkpoint must hold for this generator: ``'classifier'``.
+
     Raises:
         ValueError: If an argument is none of those above.
     """
+
+    network = 'classifier'
 
     def __init__(
         self,
@@ -137,7 +141,7 @@ class CAMGenerator:
         total = inputs.new_zeros((len(images), self.num_layers, *size), dtype=torch.float32)
         logits_at: dict[float, Tensor] = {}
         for scale in self.scales:
-            scaled = self._resize(inputs, scale)
+            scaled = scaled_inputs(inputs, scale, self.size_divisor)
             for mirrored in (False, True)[: 1 + self.flip]:
                 maps, logits = METHODS[self.method](
                     classifier, scaled.flip(3) if mirrored else scaled, (images, classes), self.target_layers
@@ -172,11 +176,3 @@ class CAMGenerator:
         shape = (inputs.shape[0], classifier.num_classes)
         if self.classes == 'label' and (labels is None or tuple(labels.shape) != shape):
             raise ValueError(f'Expected labels (B, K) = {shape}, but got {labels if labels is None else labels.shape}.')
-
-    def _resize(self, inputs: Tensor, scale: float) -> Tensor:
-        height, width = (
-            max(round(side * scale / self.size_divisor), 1) * self.size_divisor for side in inputs.shape[2:]
-        )
-        if (height, width) == tuple(inputs.shape[2:]):
-            return inputs
-        return F.interpolate(inputs, size=(height, width), mode='bilinear', align_corners=False)

@@ -16,7 +16,7 @@ from mmcv.transforms import Compose
 from mmengine.model import BaseModel
 from torch.utils.data import DataLoader, Dataset
 
-from mmwsss.cam import CAMGenerator
+from mmwsss.cam import CAMGenerator, SegmentorMaps
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.pictures import BadPictureError
 from mmwsss.datasets.transforms import LoadPicture
@@ -117,7 +117,7 @@ class CamSource:
     does not suffice, a batch is halved until it does, and later ones with it.
 
     Args:
-        model: A classifier, or a model around one (``cam_classifier``).
+        model: A classifier, a model around one (``cam_classifier``), or a segmentor, as the generator reads it.
         dataset: A data set in test mode, whose own pipeline is not used.
         generator: Makes the maps.
         pipeline: From ``img`` to the packed input of the network.
@@ -135,7 +135,7 @@ class CamSource:
         self,
         model: BaseModel,
         dataset: ImageDataset,
-        generator: CAMGenerator,
+        generator: CAMGenerator | SegmentorMaps,
         pipeline: Sequence[dict],
         batches: Iterable[Sequence[int]],
         num_workers: int = 0,
@@ -161,6 +161,8 @@ class CamSource:
         self._largest: int | None = None  # images at a time, once the memory did not suffice
 
     def _compile(self) -> None:
+        if isinstance(self.generator, SegmentorMaps):
+            raise InputError('Expected a classifier for compile, but the maps are those of a segmentor.')
         blocks = transformer_blocks(self.model.cam_classifier.backbone)
         if not blocks:
             raise InputError('Expected a backbone with transformer blocks for compile, but it has none.')

@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS
 from mmwsss.config import load_config, load_data, load_generator
 from mmwsss.datasets.checks import check_data
 from mmwsss.datasets.listing import without_pictures
+from mmwsss.registry import TASK_UTILS
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
@@ -27,7 +28,8 @@ class Pipeline:
     Args:
         cfg: A pipeline config: ``work_dir``, ``data``, ``seed``, ``threshold`` and ``runs``, one entry a stage:
             ``config``; ``options`` for it; ``inputs``, other runs that fill its variables; for a classifier ``maps``,
-            how its maps are made and evaluated; for masks ``of``, the classifier; for a segmentor ``masks``.
+            how its maps are made and evaluated; for masks ``of``, the classifier or, where their generator reads a
+            segmentor, the segmentor; for a segmentor ``masks``, where it learns from some.
         on_message: Gets one line a run.
 
     Raises:
@@ -134,6 +136,7 @@ class Pipeline:
             self._run(f'{name}_maps', 'evaluate_maps', entry['maps'], inputs=inputs, settings=threshold)
 
     def _masks(self, name: str, entry: dict[str, Any]) -> None:
+        self._check_network(name, entry)
         inputs = {'checkpoint': self.output(entry['of'])}
         if f'{entry["of"]}_maps' in self.runs:
             inputs['threshold'] = self.output(f'{entry["of"]}_maps.threshold')
@@ -143,9 +146,17 @@ class Pipeline:
             settings = {**settings, 'split': 'test'}
             self._run(f'{name}_test', 'make_masks', entry, inputs=inputs, settings=settings)
 
+    def _check_network(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Refuse masks of a classifier from a segmentor, and the other way round."""
+        generator = load_config(entry['config'], entry.get('options')).pseudo.generator
+        wanted = TASK_UTILS.build(generator).network
+        found = self.stages.get(entry['of'], wanted)  # an included pipeline's is checked when it is loaded
+        if found != wanted:
+            raise InputError(f'Expected the name of a {wanted} in of for {name}, but {entry["of"]!r} is a {found}.')
+
     def _segmentor(self, name: str, entry: dict[str, Any]) -> None:
         seed = {'seed': self.cfg.seed}
-        masks = {'pseudo_root': self.output(entry['masks'])}
+        masks = {'pseudo_root': self.output(entry['masks'])} if entry.get('masks') else {}
         trained = self._run(name, 'train', entry, inputs=masks, options=seed)
         if self.data.get('test_img') and self.data.get('test_masks'):
             inputs = {'checkpoint': Output(trained, 'checkpoint')}

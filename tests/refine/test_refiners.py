@@ -99,6 +99,34 @@ def test_crf_equals_a_slow_plain_one(preset, exponent):
         assert (posterior.argmax(0) == probabilities.argmax(0)).mean() < 1  # it did something
 
 
+def test_ignore_band_follows_each_images_own_top():
+    ramp = np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 1, 101)
+    step = ThresholdMask(ignore_band=(0.2, 0.5), band_shares=(0.3, 0.7))
+
+    def cuts(cam):
+        mask = step({'cam': cam, 'classes': np.array([1])})['pred_seg_map']
+        assert set(np.unique(mask)) == {0, 2, 255}
+        return cam[0, mask == 2].min(), cam[0, mask == 0].max()
+
+    low, high = 0.3 * 0.99 * 0.4, 0.7 * 0.99 * 0.4
+    assert cuts(0.4 * ramp)[0] > high >= 0.4 * ramp[0, 0, int(high / 0.004)] and cuts(0.4 * ramp)[1] <= low
+    sure, background = cuts(ramp)  # a sure image keeps the band
+    assert 0.5 < sure < 0.52 and 0.19 < background <= 0.21
+    lone = 0.1 * ramp
+    lone[0, 0, -1] = 1.0  # one pixel moves nothing
+    assert cuts(lone)[0] == pytest.approx(0.07, abs=0.002)
+    plain = ThresholdMask(ignore_band=(0.2, 0.5))({'cam': 0.1 * ramp, 'classes': np.array([1])})['pred_seg_map']
+    assert not plain.any()
+    empty = {'cam': np.zeros((0, 4, 4), np.float32), 'classes': np.zeros(0, np.int64)}
+    assert not step(empty)['pred_seg_map'].any()
+    with pytest.raises(ValueError, match=r'Expected ignore_band beside band_shares, but got \(0.3, 0.7\) alone'):
+        ThresholdMask(band_shares=(0.3, 0.7))
+    with pytest.raises(
+        ValueError, match=r'Expected band_shares \(low, high\) with 0 <= low < high <= 1, but got \(0.7, 0.3\)'
+    ):
+        ThresholdMask(ignore_band=(0.2, 0.5), band_shares=(0.7, 0.3))
+
+
 @pytest.mark.parametrize('backend', ['pydensecrf', 'torch'])
 @pytest.mark.parametrize('k', [2, 16, 48])
 def test_crf_golden(golden, k, backend):

@@ -49,6 +49,43 @@ class LoadSegMap(BaseTransform):
         return f'{type(self).__name__}()'
 
 
+@TRANSFORMS.register_module()
+class EmptySegMap(BaseTransform):
+    """Give an image whose label has no class the mask that follows from it: all background.
+
+    Required Keys:
+
+    - img: (H, W, 3)
+    - gt_label: class indices of the image, none
+
+    Added Keys:
+
+    - gt_seg_map: uint8 (H, W), all 0
+
+    Modified Keys:
+
+    - seg_fields, where it is there
+
+    Raises:
+        ValueError: If the label has a class; names the image.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add it."""
+        if np.asarray(results['gt_label']).size:
+            raise InputError(
+                f'Expected an image without any class for {type(self).__name__}, but {results.get("img_path")} has '
+                f'{np.asarray(results["gt_label"]).tolist()}.'
+            )
+        results['gt_seg_map'] = np.zeros(results['img'].shape[:2], np.uint8)
+        if 'seg_fields' in results and 'gt_seg_map' not in results['seg_fields']:
+            results['seg_fields'].append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
 def sure_labels(cam: np.ndarray, classes: np.ndarray, fg_threshold: float, bg_threshold: float) -> np.ndarray:
     """Labels where maps are sure, the ignore label where they are not.
 

@@ -2,6 +2,7 @@
 
 from mmwsss.models.losses.cosine_global_kt_loss import CosineGlobalKTLoss
 from mmwsss.models.losses.counterfactual_loss import CounterfactualLoss
+from mmwsss.models.losses.foreground_dice_loss import ForegroundDiceLoss
 from mmwsss.models.losses.knowledge_transfer_loss import KnowledgeTransferLoss
 
-__all__ = ['CosineGlobalKTLoss', 'CounterfactualLoss', 'KnowledgeTransferLoss']
+__all__ = ['CosineGlobalKTLoss', 'CounterfactualLoss', 'ForegroundDiceLoss', 'KnowledgeTransferLoss']

@@ -43,8 +43,27 @@ def pixel_dice(class_maps: Tensor, labels: Tensor, eps: float = 1.0) -> Tensor:
         Tensor: scalar; zero where no pixel has a label.
     """
     logits, target, valid = _logits_targets_valid(class_maps, labels)
-    score = logits.sigmoid() * valid
-    overlap, total = (score * target).sum((2, 3)), (score + target * valid).sum((2, 3))
+    return soft_dice(logits.sigmoid(), target, valid, eps)
+
+
+def soft_dice(scores: Tensor, target: Tensor, valid: Tensor, eps: float = 1.0) -> Tensor:
+    r"""Dice loss of each class in each image, mean over classes and the images that have a label.
+
+    .. math:: L = 1 - \frac{2 \sum_i p_i g_i + \epsilon}{\sum_i p_i + \sum_i g_i + \epsilon}
+
+    with sums over the pixels that have a label.
+
+    Args:
+        scores: p, (B, K, H, W) in [0, 1].
+        target: g, (B, K, H, W), 1 where the class is.
+        valid: (B, 1, H, W), 1 where a pixel has a label.
+        eps: Added to both sides of the fraction, so that a class that is nowhere costs nothing.
+
+    Returns:
+        Tensor: scalar in [0, 1].
+    """
+    scores, target = scores * valid, target * valid
+    overlap, total = (scores * target).sum((2, 3)), (scores + target).sum((2, 3))
     labelled = valid.flatten(1).amax(1)
     dice = (1 - (2 * overlap + eps) / (total + eps)).mean(1)
     return (dice * labelled).sum() / labelled.sum().clamp(min=1)

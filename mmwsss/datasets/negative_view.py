@@ -1,0 +1,48 @@
+"""Images without any class as the training set of a segmentor: what generated smoke is blended into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+
+from mmwsss.datasets.metainfo import palette, segmentation_classes
+from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
+
+
+@DATASETS.register_module()
+class NegativeView(BaseSegDataset):
+    """The images of another data set whose label says that they show none of its classes; no masks are read.
+
+    Their masks are known without anybody's work: all background, from
+    :class:`~mmwsss.datasets.transforms.EmptySegMap`, until a :class:`~mmwsss.datasets.transforms.PastePlume` behind it
+    changes that.
+
+    Args:
+        source: Config of a data set of images with labels, such as :class:`~mmwsss.datasets.ImageLabelDataset`.
+        **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        ValueError: If every image shows a class.
+    """
+
+    def __init__(self, source: dict, **kwargs: Any) -> None:
+        self._source = DATASETS.build(source)
+        classes = self._source.metainfo['classes']
+        kwargs['metainfo'] = {'classes': segmentation_classes(classes), 'palette': palette(len(classes))}
+        super().__init__(reduce_zero_label=False, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Items with the image's path or the generated image, and its empty label."""
+        data_list = []
+        for index in range(len(self._source)):
+            info = self._source.get_data_info(index)
+            if not info['gt_label'].size:
+                kept = {key: info[key] for key in ('img_path', 'img', 'gt_label', 'refused') if key in info}
+                data_list.append({**kept, 'label_map': self.label_map, 'reduce_zero_label': False, 'seg_fields': []})
+        if not data_list:
+            raise InputError(
+                f'Expected images without any class to blend smoke into, but all {len(self._source)} show one.'
+            )
+        return data_list

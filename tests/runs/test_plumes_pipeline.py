@@ -1,0 +1,93 @@
+"""Rounds of self-training as runs: composites, segmentor, masks of the segmentor, segmentor, masks, segmentor."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import toy_variables, write_toy
+
+from mmwsss.apis import make_pseudo
+from mmwsss.config import load_config
+from mmwsss.datasets.pictures import read_mask
+from mmwsss.runs import Pipeline, load_pipeline
+from mmwsss.structures import Manifest
+
+STAGES = ['segmentor_0', 'masks_1', 'segmentor_1', 'masks_2', 'segmentor_2']
+
+
+def toy_pipeline(root, work_dir):
+    cfg = load_pipeline('configs/pipelines/plumes_smoke5k.py', {'dataset_root': str(root), 'work_dir': str(work_dir)})
+    cfg.data_options.update(toy_variables(root, val=True, test=True))
+    for entry in cfg.runs.values():
+        entry.options.update(img_size=32, batch_size=4, num_workers=0)
+        if 'of' not in entry:
+            entry.options.update(epochs=1, steps_per_epoch=2, pretrained=False)
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    root = tmp_path_factory.mktemp('toy')
+    for split, number in (('train', 12), ('val', 6), ('test', 7)):
+        write_toy(root, number, split=split)
+    summary = Pipeline(toy_pipeline(root, root / 'work'), lambda line: None).run()
+    return root, root / 'work', summary
+
+
+def test_the_whole_graph_runs_and_stands(finished):
+    root, work_dir, summary = finished
+    assert list(summary['stages']) == STAGES and (work_dir / 'report.html').exists()
+    for name in STAGES:
+        assert {'iou_image', 'iou_dataset', 'miou'} <= set(summary['stages'][name]), name
+    lines = []
+    Pipeline(toy_pipeline(root, work_dir), lines.append).run()
+    assert sum('(stands)' in line for line in lines) == 10
+
+
+def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
+    work_dir = finished[1]
+    records = Manifest(work_dir / 'masks_1' / 'manifest.jsonl').read().values()
+    assert len(records) == 12 and sum(not record.labels for record in records) == 4
+    for record in records:
+        mask = read_mask(work_dir / 'masks_1' / record.mask_path)
+        assert set(np.unique(mask)) <= ({0, 1, 255} if record.labels else {0})
+        assert (mask == 1).any() == bool(record.labels)  # the surest pixels of every image with smoke, however unsure
+    first, second = (json.loads((work_dir / f'masks_{n}' / 'run.json').read_text()) for n in (1, 2))
+    assert first['checkpoint_sha256'] != second['checkpoint_sha256']
+    assert 'segmentor_1' in second['checkpoint']
+
+
+def test_a_round_starts_from_the_last_segmentor(finished):
+    root, work_dir, _ = finished
+    data = toy_variables(root, val=True)
+    start = next((work_dir / 'segmentor_0').glob('*.pth'))
+    options = {'segmentor_init': str(start), 'img_size': 32, 'pseudo_root': str(work_dir / 'masks_1')}
+    from mmengine.registry import MODELS, init_default_scope
+
+    cfg = load_config('configs/seg/lite0_plumes_pseudo.py', options, data=data)
+    init_default_scope('mmseg')
+    cfg.model.decode_head.norm_cfg.type = 'BN'
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    state = torch.load(start, weights_only=False)['state_dict']
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
+    root = finished[0]
+    cfg = toy_pipeline(root, tmp_path)
+    cfg.runs.masks_1.config = 'configs/pseudo/pcm_ms.py'
+    cfg.runs.masks_1.options = {}
+    with pytest.raises(ValueError, match="Expected the name of a classifier in of for masks_1, but 'segmentor_0' is a"):
+        Pipeline(cfg, print)
+    checkpoint = next((finished[1] / 'segmentor_0').glob('*.pth'))
+    pseudo = load_config('configs/pseudo/gradcam_ms.py', {'img_size': 32}, data=toy_variables(root))
+    with pytest.raises(ValueError, match='Expected a MapClassifier or CrossArchDistiller for .* but got EncoderDec'):
+        make_pseudo(pseudo, checkpoint, tmp_path / 'out')
+    pseudo = load_config('configs/pseudo/segmentor.py', {'img_size': 32}, data=toy_variables(root))
+    pseudo.pseudo.class_map = {'smoke': 'steam'}
+    with pytest.raises(
+        ValueError, match='Expected neither checkpoint_classes nor class_map for a segmentor in .*class_map'
+    ):
+        make_pseudo(pseudo, checkpoint, tmp_path / 'out')
