@@ -92,8 +92,8 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
     """Write ``summary.json`` and, of a whole pipeline that made masks, ``report.html``; gives the summary."""
     summary = summarise(pipeline)
     write_json(pipeline.work_dir / 'summary.json', summary)
-    parts = gallery_parts(pipeline)
-    if with_report and parts is not None:
+    parts = gallery_parts(pipeline) if with_report else None
+    if parts is not None:
         from mmwsss.apis.gallery import make_gallery
         from mmwsss.visualization import write_report
         from mmwsss.visualization.charts import read_training
