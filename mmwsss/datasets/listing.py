@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_CHECKED = ('ImageLabelDataset', 'PhotoSplitDataset')
+from mmwsss.datasets.image_label import ImageLabelDataset
+from mmwsss.registry import DATASETS
 
 
 def without_pictures(config: Any) -> Any:
@@ -15,10 +16,9 @@ def without_pictures(config: Any) -> Any:
         config: Of a data set, or of wrappers around some.
     """
     if isinstance(config, Mapping):
-        plain = {key: without_pictures(value) for key, value in config.items()}
-        if 'pipeline' in plain:
-            plain['pipeline'] = []
-        if str(plain.get('type')).removeprefix('mmwsss.') in _CHECKED:
+        plain = {key: [] if key == 'pipeline' else without_pictures(value) for key, value in config.items()}
+        kind = DATASETS.get(plain['type']) if isinstance(plain.get('type'), str) else None
+        if isinstance(kind, type) and issubclass(kind, ImageLabelDataset):
             plain['check_files'] = False
         return plain
     return [without_pictures(value) for value in config] if isinstance(config, (list, tuple)) else config
