@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_PIXELS = 1 << 20
+_VALUES = 1 << 20
 
 
 def row_strips(height: int, width: int) -> Iterator[slice]:
@@ -13,6 +13,6 @@ def row_strips(height: int, width: int) -> Iterator[slice]:
     >>> list(row_strips(5, 1 << 19))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    rows = max(_PIXELS // max(width, 1), 1)
+    rows = max(_VALUES // max(width, 1), 1)
     for start in range(0, height, rows):
         yield slice(start, min(start + rows, height))
