@@ -1,4 +1,4 @@
-# make demo   set up, then the whole main job on generated scenes (6 minutes on 2 cores after the installation)
+# make demo   set up, then the whole main job on generated scenes (4 to 6 minutes on 2 cores after the installation)
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
 # make soak   set up, then the long forms of the kill, fuzz, memory, two-process and property tests (over 15 minutes on 2 cores)
