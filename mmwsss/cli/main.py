@@ -46,7 +46,7 @@ def help_text() -> str:
         f'usage: mmwsss TOOL ...\n       mmwsss {CONVERT} DATASET ...\n       mmwsss --version\n\n'
         f'tools (mmwsss TOOL --help says more):\n{_list(tools())}\n\n'
         f'data sets (mmwsss {CONVERT} DATASET --help says more):\n{_list(converters())}\n\n'
-        f'Configs are found from any folder: mmwsss train configs/vitmini.py'
+        f'Configs are found from any folder: mmwsss train configs/vitb.py'
     )
 
 
