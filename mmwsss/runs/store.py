@@ -133,8 +133,9 @@ class Store:
         """Set a run's folder aside, and those of the runs that rest on it."""
         for run in in_order(list(runs)):
             if run is first or any(needed is first for needed in run.needed()):
-                if run.folder.exists():
-                    set_aside(run.folder)
+                with locked(run.folder):  # another process may be making it
+                    if run.folder.exists():
+                        set_aside(run.folder)
                 self._results.pop(run.folder, None)
 
     def _make(self, run: Run, inputs: Mapping[str, Any]) -> dict[str, Any]:
