@@ -109,21 +109,29 @@ def spread(indices: Sequence[int], limit: int | None) -> list[int]:
     return [indices[number * len(indices) // limit] for number in range(limit)]
 
 
-def data_split(cfg: Config, split: str) -> ImageDataset:
+def data_split(cfg: Config, split: str | None = None) -> ImageDataset:
     """A split of a config's data, with labels and without masks.
 
     Args:
         cfg: Any config with data sets.
-        split: ``'train'``, ``'val'`` or ``'test'``.
+        split: ``'aside'`` (frames kept out of the training set), ``'val'``, ``'test'`` or ``'train'``; None: the first
+            of aside, val and train that there is.
 
     Raises:
         ValueError: If the data have no such split.
     """
-    settings = cfg.get('pseudo_set' if split == 'train' else f'{split}_set')
-    if not settings:
-        raise InputError(f'Expected data with a split {split!r} in {cfg.filename}, but they have none.')
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    settings = settings.to_dict()
-    prefix = settings['data_prefix']
-    settings['data_prefix'] = {'img_path': prefix['img_path']}
-    return DATASETS.build(settings)
+    return DATASETS.build(split_config(cfg, split))
+
+
+def split_config(cfg: Config, split: str | None = None) -> dict[str, Any]:
+    """The config of :func:`data_split`'s data set."""
+    keys = {'aside': 'aside_set', 'val': 'val_set', 'test': 'test_set', 'train': 'pseudo_set'}
+    if split is None:
+        split = next(name for name in ('aside', 'val', 'train') if cfg.get(keys[name]) or name == 'train')
+    if split not in keys or not cfg.get(keys[split]):
+        raise InputError(f'Expected data with a split {split!r} in {cfg.filename}, but they have none.')
+    settings: dict[str, Any] = cfg[keys[split]].to_dict()
+    settings['data_prefix'] = {'img_path': settings['data_prefix']['img_path']}
+    settings.pop('mask_values', None)
+    return settings
