@@ -53,6 +53,10 @@ def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
         mask = read_mask(work_dir / 'masks_1' / record.mask_path)
         assert set(np.unique(mask)) <= ({0, 1, 255} if record.labels else {0})
         assert (mask == 1).any() == bool(record.labels)  # the surest pixels of every image with smoke, however unsure
+    cuts = json.loads((work_dir / 'masks_1' / 'label_cuts.json').read_text())
+    assert list(cuts['by_class']) == ['smoke'] and cuts['by_class']['smoke']['images'] == [4, 8]
+    low, high = cuts['ignore_band']
+    assert 0 <= low < high <= 1
     first, second = (json.loads((work_dir / f'masks_{n}' / 'run.json').read_text()) for n in (1, 2))
     assert first['checkpoint_sha256'] != second['checkpoint_sha256']
     assert 'segmentor_1' in second['checkpoint']

@@ -1,6 +1,5 @@
 """Backbones beside MMPretrain's."""
 
-from mmwsss.models.backbones.conv_stem import ConvStem
 from mmwsss.models.backbones.feature_stem import FeatureStem
 from mmwsss.models.backbones.hybrid_stem import HybridStem
 from mmwsss.models.backbones.large_fov import LargeFOVBackbone
@@ -9,7 +8,6 @@ from mmwsss.models.backbones.timm_features import TimmFeatures
 from mmwsss.models.backbones.vision_transformer import TokenMapVisionTransformer
 
 __all__ = [
-    'ConvStem',
     'FeatureStem',
     'HybridStem',
     'LargeFOVBackbone',
