@@ -95,3 +95,19 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         ValueError, match='Expected neither checkpoint_classes nor class_map for a segmentor in .*class_map'
     ):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
+
+
+def test_a_folder_of_smoke_needs_no_mask(tmp_path):
+    root = write_toy(tmp_path / 'data', 9)
+    for path in (root / 'ann').rglob('*.png'):
+        path.unlink()
+    names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'work_dir': str(tmp_path / 'work')}
+    small = {'plumes': True, 'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'composite_epochs': 1, 'round_epochs': 1}
+    cfg = load_pipeline('configs/pipelines/folder.py', {**names, **small})
+    for name, entry in cfg.runs.items():
+        entry.options.update(dict(img_size=32) if 'of' in entry else dict(steps_per_epoch=1, pretrained=False))
+    summary = Pipeline(cfg, lambda line: None).run()
+    assert list(summary['stages']) == STAGES and summary['stages']['masks_2']['ok'] == 9
+    cfg.data_options['negative_classes'] = []
+    with pytest.raises(ValueError, match=r"Expected one class with plumes=True, .* but got \['no_smoke', 'smoke'\]"):
+        Pipeline(cfg, print)
