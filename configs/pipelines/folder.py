@@ -1,5 +1,6 @@
 # Your own images, with image labels and no masks at all:
-#   python tools/pipeline.py configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv plumes=True
+#   python tools/pipeline.py configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv \
+#     plumes=True
 # `labels` is a CSV (path,label) or a JSON below dataset_root; without it every class is a sub-folder of `images`.
 # `plumes` says what the pictures are about: True for smoke, steam or dust, of which some pictures show none.
 _base_ = '../_base_/small_pipeline.py'
