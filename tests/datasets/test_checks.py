@@ -44,6 +44,10 @@ def test_good_folder(folder):
     assert json.loads(json.dumps(report.to_dict()))['ok'] is True
 
 
+def report_of(folder):
+    return check_data(folder_datasets(folder), batch_size=32, silent=True)
+
+
 def test_odd_things_are_notes(folder):
     noise(folder / 'smoke/again.png', 4)  # the bytes of a picture without smoke
     noise(folder / 'smoke/thin.png', 9, (1, 40))
@@ -52,10 +56,12 @@ def test_odd_things_are_notes(folder):
     (folder / 'smoke/x.nef').write_text('raw')
     (folder / 'work').mkdir()
     (folder / 'work/run.json').write_text('{}')
-    report = check_data(folder_datasets(folder), batch_size=32, silent=True)
+    assert '\'No smoke\' read as "no class"; a name in classes is a class' in str(report_of(folder))
+    (folder / 'No smoke').rename(folder / 'Clear')
+    report = report_of(folder)
     text = str(report)
     assert report.ok and len(text.splitlines()) < 40
-    assert '\'No smoke\' looks like "no class" but is one' in text and 'every image shows a class' in text
+    assert '\'Clear\' looks like "no class" but is one' in text and 'every image shows a class' in text
     assert '1 pictures stand under several names with different labels' in text and 'again.png' in text
     assert '1 pictures have a side below 8 pixels, first' in text and 'thin.png (1 x 40)' in text
     assert '1 pictures have more than 8 bits a channel; of 1 looked at, 1 use fewer bits' in text
