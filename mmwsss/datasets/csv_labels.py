@@ -86,7 +86,7 @@ def _one_spelling(table: LabelTable) -> LabelTable:
 
 
 def _one_class_of_numbers(table: LabelTable, classes: Sequence[str], negatives: Sequence[str]) -> LabelTable:
-    """Labels 0 and 1 (no and yes, false and true) as "none" and the one class; takes the header's word from ``names``."""
+    """Labels 0 and 1 (or no and yes, ...) as "none" and the one class; takes the header's word from ``names``."""
     word, *names = table.names
     table.names = tuple(names)
     keys = {spelling(name) for name in names}
