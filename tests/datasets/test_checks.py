@@ -74,6 +74,15 @@ def test_odd_things_are_notes(folder):
     assert report.splits['train'].duplicates == 2
 
 
+def test_classes_one_level_deeper(tmp_path):
+    for number in range(4):
+        noise(tmp_path / f'mine/{"smoke" if number % 2 else "clear"}/{number}.png', number)
+    assert "all images lie below the one class 'mine', in sub-folders" in str(report_of(tmp_path))
+    (tmp_path / 'mine').rename(tmp_path / 'train')
+    report = report_of(tmp_path)
+    assert not report.ok and 'train looks like a part of a data set' in report.problems[0]
+
+
 def test_what_stops_training_is_a_problem(folder):
     (folder / 'smoke/0.png').write_bytes((folder / 'smoke/0.png').read_bytes()[:-100])
     (folder / 'smoke/out.png').symlink_to(folder.parent / 'nowhere.png')
