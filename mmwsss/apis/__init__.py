@@ -1,12 +1,13 @@
 """What the tools call: train, test, make pseudo masks, evaluate maps."""
 
-from mmwsss.apis.cam_evaluation import evaluate_cams, evaluate_protocol, label_source
+from mmwsss.apis.cam_evaluation import build_images, evaluate_cams, evaluate_protocol, label_source
 from mmwsss.apis.inference import init_classifier, init_for_maps
 from mmwsss.apis.lr_range import lr_range_test
 from mmwsss.apis.pseudo_masks import make_pseudo
 from mmwsss.apis.training import test, train
 
 __all__ = [
+    'build_images',
     'evaluate_cams',
     'evaluate_protocol',
     'init_classifier',

@@ -101,7 +101,9 @@ def folders(root, *names):
 def test_folders_that_look_like_splits(tmp_path):
     with pytest.raises(ValueError, match=r'test, train look like parts of a data set: give the folder of one part'):
         folders(tmp_path / 'a', 'train/smoke/x.jpg', 'test/smoke/x.jpg')
-    with pytest.raises(ValueError, match=r'train looks like a part .*, with the classes one level deeper: give .*b/train'):
+    with pytest.raises(
+        ValueError, match=r'train looks like a part .*, with the classes one level deeper: give .*b/train'
+    ):
         folders(tmp_path / 'b', 'train/smoke/x.jpg', 'train/clear/x.jpg')
     with pytest.raises(ValueError, match='Validation, train look like parts'):
         folders(tmp_path / 'c', 'train/x.jpg', 'Validation/x.jpg')
