@@ -123,8 +123,9 @@ def file_sha256(path: str | Path) -> str:
 
 
 def content_hash(content: Any) -> str:
-    """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter, and
-    keys may be numbers beside text, as in ``mask_values={255: 1, 'other': 'ignore'}``.
+    """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter.
+
+    Keys may be numbers beside text, as in ``mask_values={255: 1, 'other': 'ignore'}``.
 
     >>> content_hash({'a': 1, 'b': (2, 3)}) == content_hash({'b': [2, 3], 'a': 1})
     True
