@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, toy_data_file, toy_variables, write_toy
+from conftest import SMALL, toy_data_file, toy_variables, write_masks, write_toy
 from mmengine.registry import init_default_scope
 from PIL import Image
 
@@ -307,6 +307,16 @@ def test_an_odd_folder_through_the_pipeline(tmp_path, call, refused):
     assert code == 0 and output.count('stands') == 4, output
     line = refused(*command[:-1], 'epochs=2')
     assert f'What is in {tmp_path / "work/teacher"} was made by other settings' in line
+
+
+def test_a_single_picture_trains_a_segmentor(tmp_path, call):
+    """Batch norm over one image of one pixel is an error of PyTorch: the image stands twice in its batch."""
+    write_masks(tmp_path, {'a.jpg': np.eye(32, dtype=np.uint8)}, ['smoke'])
+    options = ['img_size=32', 'pretrained=False', 'epochs=1', 'num_workers=0', f'pseudo_root={tmp_path / "pseudo"}']
+    command = ['train', 'configs/seg/segformer_mit-b0_pseudo-512x512.py', '--work-dir', tmp_path / 'w']
+    code, output, errors = call(*command, '--cfg-options', *options, 'val_img=None', 'test_img=None')
+    assert code == 0 and (tmp_path / 'w/epoch_1.pth').is_file(), errors
+    assert 'the training set has 1 image, and batch norm cannot learn from a single one' in output + errors
 
 
 def test_lists_and_single_pictures(tmp_path, call, refused):

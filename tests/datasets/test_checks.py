@@ -164,7 +164,11 @@ def test_batches():
     )
     assert not plan_batches(34, 32, drop_last=False).drop_last
     assert plan_batches(20, 32, processes=4).batch_size == 5
-    assert 'batch norm' in plan_batches(1, 32).note
+    plan = plan_batches(1, 32)
+    assert (plan.batch_size, plan.repeats) == (2, 2) and 'batch norm cannot learn from a single one' in plan.note
+    assert [plan_batches(images, 32, processes=4).batch_size for images in (1, 2, 3, 4)] == [2, 2, 3, 2]
+    plan = plan_batches(5, 1)  # as it was asked for
+    assert (plan.batch_size, plan.repeats) == (1, 1) and 'a batch has a single image' in plan.note
     with pytest.raises(ValueError, match='Expected images >= 1, but got 0'):
         plan_batches(0, 32)
 
