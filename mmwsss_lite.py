@@ -522,9 +522,8 @@ def main() -> None:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
     rate = done['pictures'] / max(done['seconds'], 1e-9)
-    print(
-        f'{done["pictures"]:.0f} pictures, {done["failed"]:.0f} failed, {done["events"]:.0f} events, {rate:.1f} a second'
-    )
+    counts = ', '.join(f'{done[key]:.0f} {key}' for key in ('pictures', 'failed', 'events'))
+    print(f'{counts}, {rate:.1f} a second')
     sys.exit(1 if done['failed'] else 0)
 
 
