@@ -36,6 +36,7 @@ class ManifestRecord:
         counts: Pixel counts by kind of mask (``unrefined``, ``mask``), where there is ground truth: rows [value,
             intersection, predicted, true] of the classes that occur.
         provenance: Of a corrected mask (status ``'corrected'`` or ``'rejected'``): where the correction comes from.
+        frame: Of a predicted mask: where and when its frame was taken, and what the tables say of each class.
     """
 
     img_path: str
@@ -50,6 +51,7 @@ class ManifestRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    frame: dict[str, Any] = field(default_factory=dict)
 
 
 class Manifest:
