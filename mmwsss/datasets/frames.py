@@ -17,7 +17,7 @@ import numpy as np
 from mmwsss.datasets.image_list import ImageListDataset
 from mmwsss.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES, BadPictureError
 from mmwsss.datasets.transforms.loading import LoadPicture
-from mmwsss.structures.manifest import mask_names
+from mmwsss.structures.manifest import ManifestRecord, mask_names
 from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss_lite import time_in
 
@@ -62,14 +62,24 @@ class FrameSource(Protocol):
 
     Attributes:
         kind: ``'pictures'``, ``'film'`` or ``'camera'``.
-        total: How many frames there are; None where that is not known.
+        total: How many frames there are, perhaps; None where nobody knows.
+        end: How many frames there are for certain; None where that is not known.
+        fps: Frames a second; None where that is not known.
     """
 
     kind: str
     total: int | None
+    end: int | None
+    fps: float | None
 
     def identity(self) -> dict[str, Any]:
         """What the frames and their names depend on, beside what is in them."""
+
+    def index_of(self, record: ManifestRecord) -> int | None:
+        """Index of the frame of a record; None where it is no frame of this source any more."""
+
+    def mask_name(self, index: int) -> str | None:
+        """Name of a frame's mask, where it is known before the frame is read."""
 
     def frames(self, wants: Wants, first: int = 0) -> Iterator[Frame]:
         """Frames in order; ``first`` is the index of a camera's first one, for others it is 0."""
@@ -94,8 +104,18 @@ class PictureSource:
         self._paths = [self._dataset.path(index) for index in range(len(self._dataset))]
         self._names = mask_names(self._paths, self._dataset.root)
         self._camera = camera
+        self._index = {path: index for index, path in enumerate(self._paths)}
         self.total: int | None = len(self._paths)
+        self.end, self.fps = self.total, None
         self.notes = self._dataset.notes
+
+    def index_of(self, record: ManifestRecord) -> int | None:
+        """See :class:`FrameSource`."""
+        return self._index.get(record.img_path)
+
+    def mask_name(self, index: int) -> str | None:
+        """See :class:`FrameSource`."""
+        return self._names[index] if index < len(self._names) else None
 
     def identity(self) -> dict[str, Any]:
         """See :class:`FrameSource`; pictures that are added later belong to the same run."""
@@ -147,11 +167,22 @@ class FilmSource:
         self.camera = self.path.stem if camera is None else camera
         self.every, self.start = every, start or time_in(self.path.name)
         film = self._open()
-        self.promised, self.fps = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), film.get(cv2.CAP_PROP_FPS)
+        self.promised = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.fps: float | None = film.get(cv2.CAP_PROP_FPS)
         film.release()
+        self.end = None
         self.total: int | None = self.promised if self.promised > 0 else None
         if self.total is not None and every is not None:
-            self.total = max(round(self.promised / max(self.fps * every, 1)), 1)
+            self.total = max(round(self.promised / max((self.fps or 1) * every, 1)), 1)
+        self.fps = 1 / every if every is not None else (self.fps if self.fps and self.fps > 0 else None)
+
+    def index_of(self, record: ManifestRecord) -> int | None:
+        """See :class:`FrameSource`."""
+        return record.frame['index']
+
+    def mask_name(self, index: int) -> str | None:
+        """See :class:`FrameSource`; with ``every`` it is known with the frame only."""
+        return self._mask_name(index) if self.every is None else None
 
     def _open(self) -> cv2.VideoCapture:
         film = cv2.VideoCapture(str(self.path))
@@ -199,10 +230,13 @@ class FilmSource:
             yield frame
 
     def _frame(self, index: int, number: int, seconds: float | None) -> Frame:
-        name = f'{number:06d}.png'
         taken = None if self.start is None or seconds is None else self.start + timedelta(seconds=seconds)
-        mask_name = f'{self.path.name}/{name}'
-        return Frame(index, str(self.path / name), mask_name, self.camera, self.path.name, number, seconds, taken)
+        name = self._mask_name(number)
+        img_path = str(self.path.parent / name)
+        return Frame(index, img_path, name, self.camera, self.path.name, number, seconds, taken)
+
+    def _mask_name(self, number: int) -> str:
+        return f'{self.path.name}/{number:06d}.png'
 
 
 class CameraSource:
@@ -235,6 +269,8 @@ class CameraSource:
         self.shown = re.sub(r'//[^/@]*@', '//', address)  # the password stays out of files and messages
         self.camera = self.shown if camera is None else camera
         self.every, self.total, self.seconds, self.retries = every or 0.0, frames, seconds, retries
+        self.end, self.fps = None, 1 / every if every else None
+        self._folder = re.sub(r'[^\w.-]+', '_', self.camera).strip('_') or 'camera'
         self._stream: cv2.VideoCapture | None = self._open()
         if not self._stream.isOpened():
             raise InputError(f'Expected a camera that OpenCV opens at {self.shown}, but it does not answer.')
@@ -252,18 +288,17 @@ class CameraSource:
     def frames(self, wants: Wants, first: int = 0) -> Iterator[Frame]:
         """See :class:`FrameSource`; a lost connection is a broken frame."""
         begin, index, failures = time.monotonic(), first, 0
-        folder = re.sub(r'[^\w.-]+', '_', self.camera).strip('_') or 'camera'
         while failures <= self.retries:
             stream, self._stream = self._stream or self._open(), None
             with _Newest(stream) as newest:
                 while (img := newest.take(self.every)) is not None:
                     failures = 0
-                    yield self._frame(folder, index, begin, img)
+                    yield self._frame(index, begin, img)
                     index += 1
                     if self._is_over(index - first, begin):
                         return
             failures += 1
-            frame = self._frame(folder, index, begin, None)
+            frame = self._frame(index, begin, None)
             frame.reason = f'The connection to {self.shown} was lost.'
             yield frame
             index += 1
@@ -276,8 +311,16 @@ class CameraSource:
         too_long = self.seconds is not None and time.monotonic() - begin >= self.seconds
         return too_long or (self.total is not None and count >= self.total)
 
-    def _frame(self, folder: str, index: int, begin: float, img: np.ndarray | None) -> Frame:
-        name, now = f'{folder}/{index:06d}.png', datetime.now(timezone.utc)
+    def index_of(self, record: ManifestRecord) -> int | None:
+        """See :class:`FrameSource`."""
+        return record.frame['index']
+
+    def mask_name(self, index: int) -> str | None:
+        """See :class:`FrameSource`."""
+        return f'{self._folder}/{index:06d}.png'
+
+    def _frame(self, index: int, begin: float, img: np.ndarray | None) -> Frame:
+        name, now = f'{self._folder}/{index:06d}.png', datetime.now(timezone.utc)
         seconds = round(time.monotonic() - begin, 3)
         return Frame(index, f'{self.shown}/{name}', name, self.camera, self.shown, index, seconds, now, img)
 

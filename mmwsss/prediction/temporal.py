@@ -39,8 +39,8 @@ def median_label(labels: list[np.ndarray]) -> np.ndarray:
 class TemporalMedian(Generic[Item]):
     """Labels of frames, each the median of those around it; frames come out as many later as half the window.
 
-    At the beginning and the end of a series the window is what there is of it. A series ends where its key or the size
-    of its frames changes. Frames without a label are passed on in their place and count for nothing.
+    The window of a frame is what there is, from ``w // 2`` frames before it to as many after, of frames with the same
+    key (camera) and the same size. Frames without a label are passed on in their place.
 
     Args:
         window: Number w of frames, odd; 1 leaves labels as they are.
@@ -60,45 +60,26 @@ class TemporalMedian(Generic[Item]):
         """Steady labels.
 
         Args:
-            frames: Anything, the key of its series (a camera), and its label, uint8 (H, W), or None.
+            frames: Anything, its key, and its label, uint8 (H, W), or None.
 
         Yields:
             The same things in the same order, with their labels.
         """
-        waiting: deque[tuple[Item, str, np.ndarray | None]] = deque()  # not given out yet
-        around: deque[np.ndarray] = deque(maxlen=2 * self.half + 1)  # labels of the series, up to the newest
-        before = 0  # how many of them are those of frames that were given out
-        series: tuple | None = None
-        for frame in frames:
-            label = frame[2]
-            if label is not None:
-                here = (frame[1], label.shape)
-                if series is not None and here != series:
-                    yield from self._flush(waiting, around, before)
-                    around.clear()
-                    before = 0
-                series = here
-                if len(around) == around.maxlen:
-                    before -= 1
-                around.append(label)
-            waiting.append(frame)
-            while waiting and (waiting[0][2] is None or len(around) - before > self.half):
-                yield self._first(waiting, around, before)
-                before += waiting.popleft()[2] is not None
-        yield from self._flush(waiting, around, before)
-
-    def _flush(
-        self, waiting: deque[tuple[Item, str, np.ndarray | None]], around: deque[np.ndarray], before: int
-    ) -> Iterator[tuple[Item, np.ndarray | None]]:
+        near: deque[tuple[str, np.ndarray | None]] = deque(maxlen=2 * self.half + 1)
+        waiting: deque[Item] = deque()
+        for item, key, label in frames:
+            near.append((key, label))
+            waiting.append(item)
+            if len(waiting) > self.half:
+                yield waiting.popleft(), _middle(list(near), len(near) - 1 - self.half)
         while waiting:
-            yield self._first(waiting, around, before)
-            before += waiting.popleft()[2] is not None
+            place = len(near) - len(waiting)
+            yield waiting.popleft(), _middle(list(near)[max(place - self.half, 0) :], min(place, self.half))
 
-    def _first(
-        self, waiting: deque[tuple[Item, str, np.ndarray | None]], around: deque[np.ndarray], before: int
-    ) -> tuple[Item, np.ndarray | None]:
-        item, _, label = waiting[0]
-        if label is None:
-            return item, None
-        labels = list(around)[max(before - self.half, 0) : before + self.half + 1]
-        return item, median_label(labels)
+
+def _middle(near: list[tuple[str, np.ndarray | None]], place: int) -> np.ndarray | None:
+    key, label = near[place]
+    if label is None:
+        return None
+    same = [other for name, other in near if other is not None and name == key and other.shape == label.shape]
+    return label if len(same) == 1 else median_label(same)

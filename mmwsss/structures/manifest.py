@@ -107,8 +107,12 @@ class Manifest:
             handle.seek(start)
             return self._parse(handle.readline())
 
-    def append(self, record: ManifestRecord) -> None:
-        """Add one line and see it to the disk; a torn line before it is ended first."""
+    def append(self, record: ManifestRecord) -> int:
+        """Add one line and see it to the disk; a torn line before it is ended first.
+
+        Returns:
+            int: Where the line begins, in bytes.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = _to_json(record)
         with open(self.path, 'ab+') as handle:
@@ -116,9 +120,11 @@ class Manifest:
                 handle.seek(-1, os.SEEK_END)
                 if handle.read(1) != b'\n':
                     self._cut_torn_line(handle)
+            place = handle.seek(0, os.SEEK_END)
             handle.write(line.encode())
             handle.flush()
             os.fsync(handle.fileno())
+        return place
 
     @staticmethod
     def _cut_torn_line(handle: IO[bytes]) -> None:

@@ -8,26 +8,15 @@ from mmwsss.prediction.temporal import TemporalMedian, median_label
 
 def expected(frames, window):
     """Each frame's window by looking at the whole series at once."""
-    half, results = window // 2, []
-    known = [(position, key, label) for position, (_, key, label) in enumerate(frames) if label is not None]
-    for position, (item, _, label) in enumerate(frames):
+    results = []
+    for place, (item, key, label) in enumerate(frames):
+        around = frames[max(place - window // 2, 0) : place + window // 2 + 1]
         if label is None:
             results.append((item, None))
             continue
-        place = [row[0] for row in known].index(position)
-        first = last = place
-
-        def same(number, like=known[place]):
-            return (known[number][1], known[number][2].shape) == (like[1], like[2].shape)
-
-        while first > max(place - half, 0) and same(first - 1):
-            first -= 1
-        while last < min(place + half, len(known) - 1) and same(last + 1):
-            last += 1
-        labels = [row[2] for row in known[first : last + 1]]
+        labels = [row for _, name, row in around if row is not None and name == key and row.shape == label.shape]
         counts = np.stack([sum(row == value for row in labels) for value in range(256)])
-        best = counts.argmax(0)
-        results.append((item, np.where(counts.max(0) > len(labels) // 2, best, 0)))
+        results.append((item, np.where(counts.max(0) > len(labels) // 2, counts.argmax(0), 0)))
     return results
 
 
