@@ -32,6 +32,12 @@ def versions() -> dict[str, str]:
     return {'mmwsss': __version__, 'python': platform.python_version(), 'numpy': np.__version__, **found}
 
 
+def mask_settings(cfg: Config) -> dict[str, Any]:
+    """What of a pseudo config the mask of a picture depends on."""
+    settings = cfg.pseudo.to_dict()
+    return {key: value for key, value in settings.items() if key not in (*_PACE_ONLY, 'dataset')}
+
+
 def make_pseudo(
     cfg: Config,
     checkpoint: str | Path,
@@ -80,7 +86,8 @@ def make_pseudo(
         model_cfg = cfg
     device = f'cuda:{local_rank() % torch.cuda.device_count()}' if torch.cuda.is_available() else 'cpu'
     model = init_for_maps(cfg, checkpoint, model_cfg, classes, device, trust=trust)
-    content = {key: value for key, value in settings.to_dict().items() if key not in _PACE_ONLY}
+    content = mask_settings(cfg)
+    content['dataset'] = settings.dataset.to_dict()
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
     steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, Path(out_dir))
     if cuts is not None:

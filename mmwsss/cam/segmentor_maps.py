@@ -141,3 +141,8 @@ def _is_sigmoid(head: Any) -> bool:
     losses = head.loss_decode
     first = losses[0] if isinstance(losses, nn.ModuleList) else losses
     return bool(getattr(first, 'use_sigmoid', False))
+
+
+def is_sigmoid(model: nn.Module) -> bool:
+    """Whether a segmentor of MMSegmentation gives each class a sigmoid of its own: its first loss says it."""
+    return _is_sigmoid(_head_of(model))

@@ -59,6 +59,16 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
         raise
 
 
+def remove_temporary(folder: str | Path) -> None:
+    """Remove what killed processes left of files that :func:`atomic_write` was to write, below a folder of any size."""
+    with os.scandir(folder) as entries:  # one by one: a list of a million masks would be large
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remove_temporary(entry.path)
+            elif entry.name.startswith('.') and entry.name.endswith('.tmp'):
+                os.unlink(entry.path)
+
+
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
     """Hold a folder's lock until the block ends, waiting for another process that has it.
