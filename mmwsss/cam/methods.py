@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.class_token import class_token_only
 from mmwsss.cam.functional import (
     attention_rollout,
@@ -31,7 +32,7 @@ from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads import PCMHead, PooledHead, TransCAMHead
 
 Pairs = tuple[Tensor, Tensor]
-Method = Callable[[MapClassifier, Tensor, Pairs, Sequence[int | str]], tuple[Tensor, Tensor]]
+Method = Callable[[Any, Tensor, Pairs, Sequence[int | str]], tuple[Tensor, Tensor]]
 
 _SCORE_BATCH = 32
 
@@ -55,7 +56,7 @@ def backward_groups(images: Tensor) -> Iterator[Tensor]:
 
 
 def gradient_maps(
-    classifier: MapClassifier,
+    classifier: MapClassifier | AnyClassifier,
     inputs: Tensor,
     pairs: Pairs,
     layers: Sequence[int | str],
@@ -63,7 +64,9 @@ def gradient_maps(
 ) -> tuple[Tensor, Tensor]:
     """Maps by a rule of activation and gradient, of all layers from one forward pass."""
     by_number = all(isinstance(layer, int) for layer in layers)  # a name may mean a part of the last block
-    shortened = class_token_only(classifier) if by_number else contextlib.nullcontext()
+    shortened: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if by_number and isinstance(classifier, MapClassifier):
+        shortened = class_token_only(classifier)
     with shortened, LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).float()
         activations = tap.maps()
@@ -89,7 +92,7 @@ def head_maps(
 
 @torch.no_grad()
 def score_maps(
-    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
+    classifier: MapClassifier | AnyClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """Score-CAM (Wang et al., CVPRW 2020): channels weighted by the score of the image seen through them.
 

@@ -102,10 +102,10 @@ def _classifier(checkpoint: Path, needed_by: str) -> tuple[nn.Module, Sequence[f
     if 'data_preprocessor' not in settings:
         settings['data_preprocessor'] = dict(config.get('data_preprocessor') or {})
     model = MODELS.build(settings)
-    if not hasattr(model, 'cam_classifier'):
+    if not hasattr(getattr(model, 'cam_classifier', model), 'backbone'):
         raise InputError(f'Expected a classifier in {checkpoint} for {needed_by}, but got {type(model).__name__}.')
     load_weights(model, content, 'the classifier', checkpoint)
-    classifier = model.cam_classifier
+    classifier = getattr(model, 'cam_classifier', model)
     normal = classifier.data_preprocessor
     if not getattr(normal, '_enable_normalize', False):
         return classifier.backbone, (0, 0, 0), (1, 1, 1)
