@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from mmwsss.cam.any_classifier import AnyClassifier
-from mmwsss.models.backbones import TimmFeatures
-from mmwsss.models.backbones.attention import transformer_blocks
+from mmwsss.models.backbones import TimmFeatures, TimmTokens
+from mmwsss.models.backbones.attention import first_norm, transformer_blocks
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.utils.errors import InputError
 
@@ -33,7 +33,7 @@ def target_layers(model: MapClassifier | AnyClassifier, layers: Sequence[int | s
     if isinstance(model, AnyClassifier):
         return model.target_layers(layers)
     backbone = model.backbone
-    blocks: list[nn.Module] = [block.ln1 for block in transformer_blocks(backbone)]
+    blocks: list[nn.Module] = [first_norm(block) for block in transformer_blocks(backbone)]
     if isinstance(backbone, ResNet):
         blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
     if isinstance(backbone, TimmFeatures):
@@ -91,6 +91,9 @@ class LayerTap:
             self._handles.append(self._model.register_forward_pre_hook(self._keep_size))
             return self
         backbone = self._model.backbone
+        if isinstance(backbone, TimmTokens):
+            self._handles.append(backbone.register_forward_pre_hook(self._keep_grid_of))
+            return self
         patches = getattr(backbone, 'patch_embed', None) or getattr(backbone, 'trans_patch_conv', None)
         if patches is not None:
             self._handles.append(patches.register_forward_hook(self._keep_grid))
@@ -119,6 +122,9 @@ class LayerTap:
         """A patch layer gives a map, or tokens and their grid."""
         rows, columns = output.shape[2:] if isinstance(output, Tensor) else output[1]
         self._grid = (rows, columns)
+
+    def _keep_grid_of(self, backbone: TimmTokens, args: tuple) -> None:
+        self._grid = backbone.grid(args[0])
 
     def _keep_size(self, _module: nn.Module, args: tuple) -> None:
         self._size = (args[0].shape[2], args[0].shape[3])

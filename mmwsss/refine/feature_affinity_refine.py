@@ -42,7 +42,7 @@ class FeatureAffinityRefine(BaseTransform):
     Args:
         backbone: Config of a backbone whose last map has the features; or
         checkpoint: a classifier of the project whose backbone has them.
-        mean: Of the RGB values in [0, 255], for ``backbone``.
+        mean: Of the RGB values in [0, 255], for ``backbone``; None: its own, where it says so, else ImageNet's.
         std: Of the RGB values, for ``backbone``.
         max_side: Longer side of the picture that the backbone sees.
         size_divisor: Both sides are rounded to multiples of it.
@@ -62,8 +62,8 @@ class FeatureAffinityRefine(BaseTransform):
         self,
         backbone: Mapping[str, Any] | None = None,
         checkpoint: str | Path | None = None,
-        mean: Sequence[float] = (123.675, 116.28, 103.53),
-        std: Sequence[float] = (58.395, 57.12, 57.375),
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         max_side: int = 448,
         size_divisor: int = 16,
         threshold: float = 0.1,

@@ -31,8 +31,9 @@ class PictureFeatures:
         needed_by: Who needs it, for errors.
         backbone: Config of a backbone.
         checkpoint: Of a classifier; it carries its config. Exactly one of the two is given.
-        mean: Of the RGB values in [0, 255], for ``backbone``.
-        std: Of the RGB values, for ``backbone``.
+        mean: Of the RGB values in [0, 255], for ``backbone``; None: what its weights were trained with, where it says
+            so (``pixel_mean`` and ``pixel_std``), else ImageNet's.
+        std: Of the RGB values, for ``backbone``; both or none.
         max_side: Longer side of the picture that the backbone sees; the other follows.
         size_divisor: Both sides are rounded to multiples of it: the patch size of a ViT.
 
@@ -46,13 +47,15 @@ class PictureFeatures:
         needed_by: str,
         backbone: Mapping[str, Any] | None = None,
         checkpoint: str | Path | None = None,
-        mean: Sequence[float] = _IMAGENET_MEAN,
-        std: Sequence[float] = _IMAGENET_STD,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         max_side: int = 448,
         size_divisor: int = 16,
     ) -> None:
         if (backbone is None) == (checkpoint is None):
             raise InputError(f'Expected a backbone or a checkpoint for {needed_by}, but got {backbone}, {checkpoint}.')
+        if (mean is None) != (std is None):
+            raise InputError(f'Expected both mean and std or none, but got {mean} and {std}.')
         if not 1 <= size_divisor <= max_side:
             raise InputError(f'Expected 1 <= size_divisor <= max_side, but got {size_divisor} and {max_side}.')
         self.max_side, self.size_divisor = max_side, size_divisor
@@ -61,12 +64,15 @@ class PictureFeatures:
             if backbone is not None:
                 network: Any = MODELS.build(dict(backbone))
                 network.init_weights()
+                if mean is None or std is None:
+                    mean = getattr(network, 'pixel_mean', _IMAGENET_MEAN)
+                    std = getattr(network, 'pixel_std', _IMAGENET_STD)
             else:
                 network, mean, std = _classifier(Path(str(checkpoint)), needed_by)
         self.network = network.to(self.device).requires_grad_(False)
         self.network.eval()
         self.mean, self.std = (
-            torch.tensor(tuple(values), dtype=torch.float32, device=self.device).view(3, 1, 1) for values in (mean, std)
+            torch.tensor([*values], dtype=torch.float32, device=self.device).view(3, 1, 1) for values in (mean, std)
         )
 
     @torch.no_grad()
