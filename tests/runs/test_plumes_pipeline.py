@@ -87,7 +87,7 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         Pipeline(cfg, print)
     checkpoint = next((finished[1] / 'segmentor_0').glob('*.pth'))
     pseudo = load_config('configs/pseudo/gradcam_ms.py', {'img_size': 32}, data=toy_variables(root))
-    with pytest.raises(ValueError, match='Expected a MapClassifier or CrossArchDistiller for .* but got EncoderDec'):
+    with pytest.raises(ValueError, match='Expected a classifier or a CrossArchDistiller for .* but got EncoderDec'):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
     pseudo = load_config('configs/pseudo/segmentor.py', {'img_size': 32}, data=toy_variables(root))
     pseudo.pseudo.class_map = {'smoke': 'steam'}
