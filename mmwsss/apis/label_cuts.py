@@ -71,8 +71,8 @@ def label_cuts(
                 if names[k] in found:
                     found[names[k]].update(scores, bool(labels[item.index, k]))
     by_class = {
-        name: {'share': labelled.share, 'band': [labelled.cut(level) for level in posteriors], 'images': labelled.images}
-        for name, labelled in found.items()
+        name: {'share': each.share, 'band': [each.cut(level) for level in posteriors], 'images': each.images}
+        for name, each in found.items()
     }
     low, high = np.mean([entry['band'] for entry in by_class.values()], axis=0)
     low = min(low, 1.0 - _NARROWEST)  # 1, where the network's scores say nothing

@@ -101,11 +101,12 @@ def test_a_folder_of_smoke_needs_no_mask(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
     for path in (root / 'ann').rglob('*.png'):
         path.unlink()
-    names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'work_dir': str(tmp_path / 'work')}
-    small = {'plumes': True, 'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'composite_epochs': 1, 'round_epochs': 1}
-    cfg = load_pipeline('configs/pipelines/folder.py', {**names, **small})
-    for name, entry in cfg.runs.items():
-        entry.options.update(dict(img_size=32) if 'of' in entry else dict(steps_per_epoch=1, pretrained=False))
+    small = {'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0}
+    options = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True, **small}
+    options.update(composite_epochs=1, round_epochs=1, work_dir=str(tmp_path / 'work'))
+    cfg = load_pipeline('configs/pipelines/folder.py', options)
+    for entry in cfg.runs.values():
+        entry.options.update({'img_size': 32} if 'of' in entry else {'steps_per_epoch': 1, 'pretrained': False})
     summary = Pipeline(cfg, lambda line: None).run()
     assert list(summary['stages']) == STAGES and summary['stages']['masks_2']['ok'] == 9
     cfg.data_options['negative_classes'] = []
