@@ -17,7 +17,7 @@ from mmwsss.utils.torchvision_ops import cure_torchvision
 from mmwsss.version import __version__
 
 if TYPE_CHECKING:
-    from mmwsss.apis import evaluate_cams, init_classifier, make_pseudo, test, train
+    from mmwsss.apis import MaskInferencer, evaluate_cams, init_classifier, make_pseudo, test, train
     from mmwsss.cam import CAMGenerator
     from mmwsss.config import load_config
     from mmwsss.refine import CRFRefine, SAMRefine
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PLACES = {
     'CAMGenerator': 'mmwsss.cam',
     'CRFRefine': 'mmwsss.refine',
+    'MaskInferencer': 'mmwsss.apis',
     'Pipeline': 'mmwsss.runs',
     'SAMRefine': 'mmwsss.refine',
     'evaluate_cams': 'mmwsss.apis',
@@ -39,6 +40,7 @@ _PLACES = {
 __all__ = [
     'CAMGenerator',
     'CRFRefine',
+    'MaskInferencer',
     'Pipeline',
     'SAMRefine',
     '__version__',

@@ -26,6 +26,7 @@ LAYERS = [
     ('pseudo',),
     ('engine',),
     ('visualization', 'exports'),
+    ('prediction',),
     ('apis',),
     ('runs',),
     ('tables',),
@@ -164,9 +165,9 @@ def test_import_is_light():
     assert run_python(code) == '[] True\n'
 
 
-def test_ten_public_names():
+def test_eleven_public_names():
     names = [name for name in mmwsss.__all__ if name != '__version__']
-    assert len(names) == 10 and set(names) <= set(dir(mmwsss))
+    assert len(names) == 11 and set(names) <= set(dir(mmwsss))
     for name in names:
         assert getattr(mmwsss, name).__name__ == name and name in vars(mmwsss)
     with pytest.raises(AttributeError, match="module 'mmwsss' has no attribute 'make_pseudos'"):

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mmwsss.datasets.label_table import LabelRow, LabelTable, spelling_notes
 from mmwsss.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
-from mmwsss.datasets.spelling import main_spellings, spelling
+from mmwsss.datasets.spelling import ABSENT_AND_PRESENT, main_spellings, spelling
 from mmwsss.utils.errors import InputError
 
 _NO_CLASS_WORDS = frozenset(
@@ -86,23 +86,27 @@ def _one_spelling(table: LabelTable) -> LabelTable:
 
 
 def _one_class_of_numbers(table: LabelTable, classes: Sequence[str], negatives: Sequence[str]) -> LabelTable:
-    """Labels 0 and 1 as "none" and the one class; takes the header's word from ``names``."""
+    """Labels 0 and 1 (or no and yes, ...) as "none" and the one class; takes the header's word from ``names``."""
     word, *names = table.names
     table.names = tuple(names)
+    keys = {spelling(name) for name in names}
+    absent, present = next((pair for pair in ABSENT_AND_PRESENT if keys and keys <= set(pair)), ('', ''))
     own = {spelling(name) for name in (*classes, *negatives)}
-    if not names or not set(names) <= {'0', '1'} or own & {'0', '1'} or any(len(row.labels) > 1 for row in table.rows):
+    if not present or own & {absent, present} or any(len(row.labels) > 1 for row in table.rows):
         return table
     if len(classes) > 1:
         raise InputError(
-            f'Expected names of {list(classes)} in {table.source}, but its labels are 0 and 1, which say of one class '
-            'whether it is there.'
+            f'Expected names of {list(classes)} in {table.source}, but its labels are {absent} and {present}, which '
+            'say of one class whether it is there.'
         )
-    name = classes[0] if classes else word if spelling(word) not in _NO_CLASS_WORDS and word else '1'
-    numbers = {'1': (name,), '0': ()}
+    name = classes[0] if classes else word if spelling(word) not in _NO_CLASS_WORDS and word else present
+    meant = {present: (name,), absent: ()}
     table.rows = [
-        replace(row, labels=tuple(label for number in row.labels for label in numbers[number])) for row in table.rows
+        replace(row, labels=tuple(one for label in row.labels for one in meant[spelling(label)])) for row in table.rows
     ]
     table.names = (name,)
-    hint = '' if name != '1' else ' (classes=NAME names it)'
-    table.notes.append(f'the labels are 0 and 1: 1 was read as the class {name!r}{hint}, 0 as no class')
+    hint = '' if name != present else ' (classes=NAME names it)'
+    table.notes.append(
+        f'the labels are {absent} and {present}: {present} was read as the class {name!r}{hint}, {absent} as no class'
+    )
     return table

@@ -20,7 +20,7 @@ from mmwsss.datasets.masks import parse_mask_values
 from mmwsss.datasets.metainfo import palette
 from mmwsss.datasets.outside import Outside
 from mmwsss.datasets.pictures import check_picture
-from mmwsss.datasets.spelling import names_of, spelling
+from mmwsss.datasets.spelling import names_of, plain_negatives, spelling
 from mmwsss.registry import DATASETS
 from mmwsss.utils.errors import InputError
 
@@ -44,7 +44,9 @@ class ImageLabelDataset(BaseDataset):
     refused. Pictures outside the image folder are refused by one rule; see :mod:`mmwsss.datasets.outside`.
 
     An image without any class is a negative: it trains and it gets an all-background mask. A data set that gives such
-    images a class of their own ("no_smoke") names it in ``negative_classes``; it then is no class of the metainfo.
+    images a class of their own ("clear") names it in ``negative_classes``; it then is no class of the metainfo. Names
+    that can only mean that ("no_smoke" beside "smoke", "none") need not be named: they are negatives unless ``classes``
+    names them; see :func:`~mmwsss.datasets.spelling.plain_negatives`.
 
     Every item has ``gt_label``, int64 class indices (n,), and ``gt_score``, the multi-hot float32 vector (K,). Masks
     are for evaluation alone: their paths are in an item only when ``test_mode`` is on. ``refused`` says of an item why
@@ -69,6 +71,7 @@ class ImageLabelDataset(BaseDataset):
 
     Attributes:
         notes: What of the labels was understood, joined or left out.
+        negative_classes: Names that mean "none of the classes", those that were not named included.
         table: The rows of the label file or the folders, and what a scan left out.
 
     Raises:
@@ -110,6 +113,7 @@ class ImageLabelDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Read the label file or the folders, and check every label and, to train, every file."""
         table = self.table = self._read_table()
+        self._add_plain_negatives(table)
         classes = self._choose_classes(table)
         if not table.rows:
             left_out = ' '.join(f'{line}.' for line in (table.scan.notes() if table.scan else []))
@@ -143,6 +147,18 @@ class ImageLabelDataset(BaseDataset):
         if not self.ann_file:
             return read_class_folders(folder, given, self.follow_links)
         return read_label_file(self.ann_file, folder, given, self.negative_classes)
+
+    def _add_plain_negatives(self, table: LabelTable) -> None:
+        """Names that can only mean "no class" join those that the user named."""
+        given = names_of(self._metainfo.get('classes'), 'classes')
+        own = {spelling(name) for name in (*given, *self.negative_classes)}
+        found = [name for name in plain_negatives((*table.names, *given)) if spelling(name) not in own]
+        if not found or len(found) == len(table.names):
+            return
+        self.negative_classes += tuple(found)
+        table.notes.append(
+            f'{", ".join(map(repr, found))} read as "no class"; a name in classes is a class, whatever it is called'
+        )
 
     def _choose_classes(self, table: LabelTable) -> tuple[str, ...]:
         """Names that count; none of them may mean "no class"."""

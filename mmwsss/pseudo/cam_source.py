@@ -165,7 +165,7 @@ class CamSource:
     def _compile(self) -> None:
         if isinstance(self.generator, SegmentorMaps):
             raise InputError('Expected a classifier for compile, but the maps are those of a segmentor.')
-        blocks = transformer_blocks(self.model.cam_classifier.backbone)
+        blocks = transformer_blocks(getattr(self.model.cam_classifier, 'backbone', self.model))
         if not blocks:
             raise InputError('Expected a backbone with transformer blocks for compile, but it has none.')
         numbers = [layer for layer in self.generator.target_layers if isinstance(layer, int)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import time
 from collections import deque
@@ -23,16 +22,12 @@ from mmwsss.pseudo.refine_worker import RefineSettings, RefineWorker
 from mmwsss.pseudo.summary import merge_manifests, summarise
 from mmwsss.pseudo.work_group import WorkGroup, cores_of_this_process, cores_that_read
 from mmwsss.structures import Manifest, ManifestRecord, mask_names
-from mmwsss.utils.errors import InputError, NoAccessError, NotAFolderError
-from mmwsss.utils.files import read_json, write_json
+from mmwsss.structures.output_folder import open_output
+from mmwsss.utils.files import write_json
 from mmwsss.utils.progress import Progress
 
 _POOL_FROM = 64
 """Number of images from which on starting processes is worth its time."""
-
-
-class RunMismatchError(InputError):
-    """An output folder holds the masks of another run."""
 
 
 class PseudoMaskEngine:
@@ -85,33 +80,8 @@ class PseudoMaskEngine:
             self.group.leave()
 
     def _open(self, stack: contextlib.ExitStack) -> None:
-        if self.out_dir.exists() and not self.out_dir.is_dir():
-            raise NotAFolderError(f'Expected a folder for the masks, but {self.out_dir} is a file.')
-        try:
-            self.out_dir.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((self.out_dir / '.lock').open('w'))
-        except OSError as error:
-            raise NoAccessError(f'Expected a folder that can be written to, but {self.out_dir}: {error}') from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunMismatchError(f'Another process is making masks in {self.out_dir}.') from error
-        self._compare()
-
-    def _compare(self) -> None:
-        run_file = self.out_dir / 'run.json'
         content = {'classes': list(self.classes), 'palette': palette(len(self.classes)), **self.identity}
-        if run_file.exists():
-            there = read_json(run_file)
-            keys = ('config_hash', 'checkpoint_sha256', 'classes')
-            differing = [key for key in keys if there.get(key) != content.get(key)]
-            if differing:
-                named = ', '.join(f'{key} {there.get(key)} (there) and {content.get(key)} (now)' for key in differing)
-                raise RunMismatchError(
-                    f'The masks in {self.out_dir} were made by another run: {named}. Choose another --out folder.'
-                )
-        else:
-            write_json(run_file, content)
+        stack.enter_context(open_output(self.out_dir, content, ('config_hash', 'checkpoint_sha256', 'classes')))
 
     def _manifests(self) -> list[Manifest]:
         """The manifest, and those of processes that have not been merged into it."""

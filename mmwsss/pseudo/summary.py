@@ -9,6 +9,7 @@ from typing import Any
 
 from mmwsss.evaluation import PixelCounts, SegmentationFigures
 from mmwsss.structures import Manifest
+from mmwsss.utils.files import remove_temporary
 
 
 def merge_manifests(out_dir: Path, manifests: Sequence[Manifest], img_paths: Sequence[str]) -> None:
@@ -32,8 +33,7 @@ def merge_manifests(out_dir: Path, manifests: Sequence[Manifest], img_paths: Seq
     manifests[0].rewrite(manifests[number].read_at(offset) for number, offset in ordered)
     for manifest in manifests[1:]:
         manifest.path.unlink()
-    for left_over in out_dir.rglob('.*.tmp'):
-        left_over.unlink()
+    remove_temporary(out_dir)
 
 
 def summarise(manifest: Manifest, classes: Sequence[str]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class ManifestRecord:
         counts: Pixel counts by kind of mask (``unrefined``, ``mask``), where there is ground truth: rows [value,
             intersection, predicted, true] of the classes that occur.
         provenance: Of a corrected mask (status ``'corrected'`` or ``'rejected'``): where the correction comes from.
+        frame: Of a predicted mask: where and when its frame was taken, and what the tables say of each class.
     """
 
     img_path: str
@@ -50,6 +51,7 @@ class ManifestRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    frame: dict[str, Any] = field(default_factory=dict)
 
 
 class Manifest:
@@ -105,8 +107,12 @@ class Manifest:
             handle.seek(start)
             return self._parse(handle.readline())
 
-    def append(self, record: ManifestRecord) -> None:
-        """Add one line and see it to the disk; a torn line before it is ended first."""
+    def append(self, record: ManifestRecord) -> int:
+        """Add one line and see it to the disk; a torn line before it is ended first.
+
+        Returns:
+            int: Where the line begins, in bytes.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = _to_json(record)
         with open(self.path, 'ab+') as handle:
@@ -114,9 +120,11 @@ class Manifest:
                 handle.seek(-1, os.SEEK_END)
                 if handle.read(1) != b'\n':
                     self._cut_torn_line(handle)
+            place = handle.seek(0, os.SEEK_END)
             handle.write(line.encode())
             handle.flush()
             os.fsync(handle.fileno())
+        return place
 
     @staticmethod
     def _cut_torn_line(handle: IO[bytes]) -> None:

@@ -59,6 +59,16 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
         raise
 
 
+def remove_temporary(folder: str | Path) -> None:
+    """Remove what killed processes left of files that :func:`atomic_write` was to write, below a folder of any size."""
+    with os.scandir(folder) as entries:  # one by one: a list of a million masks would be large
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remove_temporary(entry.path)
+            elif entry.name.startswith('.') and entry.name.endswith('.tmp'):
+                os.unlink(entry.path)
+
+
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
     """Hold a folder's lock until the block ends, waiting for another process that has it.
@@ -125,11 +135,21 @@ def file_sha256(path: str | Path) -> str:
 def content_hash(content: Any) -> str:
     """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter.
 
+    Keys may be numbers beside text, as in ``mask_values={255: 1, 'other': 'ignore'}``.
+
     >>> content_hash({'a': 1, 'b': (2, 3)}) == content_hash({'b': [2, 3], 'a': 1})
     True
     """
-    text = json.dumps(content, sort_keys=True, default=str)
+    text = json.dumps(_with_text_keys(content), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _with_text_keys(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _with_text_keys(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_with_text_keys(value) for value in content]
+    return content
 
 
 def array_hash(array: np.ndarray) -> str:

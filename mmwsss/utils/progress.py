@@ -13,7 +13,7 @@ class Progress:
     """Count finished items, and say how many there are and how long the rest will take.
 
     Args:
-        total: Number of items.
+        total: Number of items; None where nobody knows, as of a camera.
         label: What is counted.
         every: Seconds between two lines where standard error is no terminal.
         silent: Count only.
@@ -25,7 +25,7 @@ class Progress:
     2
     """
 
-    def __init__(self, total: int, label: str, every: float = 20.0, silent: bool = False, done: int = 0) -> None:
+    def __init__(self, total: int | None, label: str, every: float = 20.0, silent: bool = False, done: int = 0) -> None:
         self.total, self.label, self.every = total, label, every
         self.count = self._done = done
         self.silent = silent
@@ -56,12 +56,15 @@ class Progress:
             self._bar.update(number)
         elif self.silent:
             return
-        elif time.monotonic() - self._last >= self.every and self.count < self.total:
+        elif time.monotonic() - self._last >= self.every and (self.total is None or self.count < self.total):
             self._print()
 
     def _print(self) -> None:
         self._last = time.monotonic()
         seconds = self._last - self._start
-        left = seconds / (self.count - self._done) * (self.total - self.count)
-        rest = f', {left:.0f} s left' if self.count < self.total else ''
-        print(f'{self.label}: {self.count}/{self.total}, {seconds:.0f} s{rest}', file=sys.stderr, flush=True)
+        rest = ''
+        if self.total is not None and self.count < self.total:
+            left = seconds / (self.count - self._done) * (self.total - self.count)
+            rest = f', {left:.0f} s left'
+        of = '' if self.total is None else f'/{self.total}'
+        print(f'{self.label}: {self.count}{of}, {seconds:.0f} s{rest}', file=sys.stderr, flush=True)

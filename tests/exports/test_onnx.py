@@ -222,24 +222,25 @@ def test_runner_without_torch(tmp_path, folder):
     done = subprocess.run(command, cwd=alone, capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 1, done.stderr  # one picture is broken
     assert '3 pictures, 1 failed' in done.stdout and 'c.jpg' in done.stderr
-    with open(tmp_path / 'out' / 'areas.csv', encoding='utf-8') as handle:
+    with open(tmp_path / 'out' / 'area.csv', encoding='utf-8') as handle:
         rows = list(csv.DictReader(handle))
-    assert [(row['source'], row['class'], row['status']) for row in rows] == [
-        ('b.png', 'smoke', 'ok'), ('b.png', 'nuée', 'ok'), ('c.jpg', '', 'failed'),
-        ('été/a.jpg', 'smoke', 'ok'), ('été/a.jpg', 'nuée', 'ok'),
+    assert [(row['camera'], row['source'], row['status']) for row in rows] == [
+        ('', 'b.png', 'ok'), ('', 'c.jpg', 'failed'), ('été', 'été/a.jpg', 'ok'),
     ]  # fmt: skip
+    assert (tmp_path / 'out' / 'events.csv').read_text().startswith('event,camera,class,start,')
     runner = mmwsss_lite.Segmentor(tmp_path / 'm.onnx')
     for name in ('b.png', 'été/a.jpg'):
         label, probability = runner(mmwsss_lite.read_picture(folder / name))
         with Image.open(tmp_path / 'out' / 'masks' / f'{name}.png') as image:
             assert image.mode == 'P' and image.getpalette()[3:6] == [128, 0, 0]
             np.testing.assert_array_equal(np.asarray(image), label)
-        for row in (row for row in rows if row['source'] == name):
-            inside = label == CLASSES.index(row['class'])
-            assert float(row['area']) == pytest.approx(inside.mean(), abs=1e-6)
+        (row,) = (row for row in rows if row['source'] == name)
+        for value, class_name in enumerate(CLASSES[1:], 1):
+            inside = label == value
+            assert float(row[f'area_{class_name}']) == pytest.approx(inside.mean(), abs=1e-6)
+            assert int(row[f'components_{class_name}']) > 0 or not inside.any()
             if inside.any():
-                assert float(row['max_prob']) == pytest.approx(probability[inside].max(), abs=1e-4)
-                assert float(row['y1']) == pytest.approx((np.flatnonzero(inside.any(1))[-1] + 1) / len(label), abs=1e-4)
+                assert float(row[f'score_{class_name}']) == pytest.approx(probability[inside].mean(), abs=1e-4)
 
 
 def test_runner_errors(tmp_path, folder):

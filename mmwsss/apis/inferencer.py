@@ -1,0 +1,285 @@
+"""MMSegmentation's inferencer for the project's checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.apis import MMSegInferencer
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.structures import SegDataSample
+from mmseg.visualization import SegLocalVisualizer
+
+from mmwsss.apis.inference import init_for_maps, init_segmentor
+from mmwsss.config import load_config
+from mmwsss.datasets.image_list import ImageListDataset
+from mmwsss.datasets.metainfo import palette as colours
+from mmwsss.datasets.metainfo import segmentation_classes
+from mmwsss.datasets.pictures import read_picture
+from mmwsss.exports.mask_folder import write_mask
+from mmwsss.models.segmentors import SAMFinetuner
+from mmwsss.prediction import MapNetwork, Network, SegmentorNetwork, Tiling
+from mmwsss.registry import MODELS
+from mmwsss.structures import mask_names
+from mmwsss.utils.errors import InputError
+from mmwsss.weights.checkpoints import read_checkpoint
+from mmwsss.weights.class_names import names_in
+from mmwsss.weights.embedded_config import model_config
+
+
+def is_segmentor(content: dict, checkpoint: str | Path, config: Config | None = None) -> bool:
+    """Whether a checkpoint is of a segmentor; False for a classifier with maps.
+
+    Args:
+        content: What :func:`~mmwsss.weights.checkpoints.read_checkpoint` gave.
+        checkpoint: Its file.
+        config: Training config for a checkpoint that carries none.
+
+    Raises:
+        ValueError: If it is of neither.
+    """
+    config = model_config(content, checkpoint, config)
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    with MODELS.switch_scope_and_registry(None) as registry:
+        kind = registry.get(config.model.type)
+    if kind is not None and issubclass(kind, (BaseSegmentor, SAMFinetuner)):
+        return True
+    if kind is None or not hasattr(kind, 'cam_classifier'):
+        raise InputError(
+            f'Expected the checkpoint of a segmentor or of a classifier with maps in {checkpoint}, but its model is '
+            f'{config.model.type}.'
+        )
+    return False
+
+
+def init_network(
+    checkpoint: str | Path,
+    config: Config | None = None,
+    maps: Config | None = None,
+    tiling: Tiling | None = None,
+    device: str | torch.device | None = None,
+    batch_size: int = 1,
+    trust: bool | None = None,
+) -> Network:
+    """The network of a checkpoint, ready for pictures of any size.
+
+    Args:
+        checkpoint: Weights of a segmentor, or of a classifier with maps.
+        config: Training config for a checkpoint that carries none.
+        maps: A pseudo config, whose maps and refiners are used; needed for a classifier.
+        tiling: How large pictures are cut; segmentors alone can do it.
+        device: By default a GPU where there is one.
+        batch_size: Tiles at a time.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing.
+        UnsafeCheckpointError: If it would run code.
+        ValueError: If the checkpoint, the config and the tiles do not go together; says how.
+    """
+    content = read_checkpoint(checkpoint, trust)
+    segmentor = is_segmentor(content, checkpoint, config)
+    if maps is None:
+        if not segmentor:
+            raise InputError(
+                f'Expected a pseudo config for the classifier in {checkpoint} (--maps configs/pseudo/unlabelled.py), '
+                'which says how masks come from its maps, but got none.'
+            )
+        return SegmentorNetwork(init_segmentor(config, checkpoint, None, device, trust=trust), tiling, batch_size)
+    if maps.get('pseudo') is None:
+        raise InputError(f'Expected a pseudo config (with the key pseudo) for the maps, but got {maps.filename}.')
+    if tiling is not None and tiling.size:
+        raise InputError(
+            f'Expected a segmentor for tiles, but the masks of {checkpoint} come from maps, each normalised by the '
+            'highest value of the whole picture.'
+        )
+    named = names_in(content)
+    classes = named[1:] if named and segmentor else named
+    if classes is None or maps.pseudo.get('class_map'):
+        classes = tuple(maps.pseudo.dataset.get('classes') or ())
+    if not classes:
+        raise InputError(f'Expected names of classes in {checkpoint}, but it has none: set class_names in the config.')
+    return MapNetwork(maps, init_for_maps(maps, checkpoint, config, classes, device, trust=trust), classes)
+
+
+class MaskInferencer(MMSegInferencer):
+    """Masks of pictures, with the signature and the outputs of MMSegmentation's inferencer.
+
+    Against the host's: it takes the project's checkpoints, by themselves; it reads every picture as training does
+    (EXIF rotation, 16 bits); folders are searched below, lists are read, and results keep the names of the pictures:
+    masks are indexed PNGs in the palette of the classes.
+
+    ``inferencer(inputs, return_datasamples=False, batch_size=1, return_vis=False, show=False, wait_time=0,
+    out_dir='', img_out_dir='vis', pred_out_dir='pred', opacity=0.8, with_labels=True)`` gives ``predictions``
+    (int64 (H, W), 0 background, ``k + 1`` class k; a list for several pictures) and ``visualization`` (uint8 RGB).
+    Inputs are a path or several, of pictures, folders or lists, or pictures in memory, uint8 BGR (H, W, 3). All results
+    are held in memory: films and many pictures are for ``mmwsss predict``.
+
+    Args:
+        model: A checkpoint; or, with ``weights``, its training config (a path, a name below ``configs/``, a dict).
+        weights: The checkpoint, where ``model`` is the config.
+        classes: Names by pixel value, background first, for pictures; by default the checkpoint's.
+        palette: Colours, likewise.
+        dataset_name: Of the host: names and colours of a known data set.
+        device: By default a GPU where there is one.
+        scope: Default scope of the host.
+        show_progress: Whether a bar is shown.
+        maps: A pseudo config, for a classifier: its maps and refiners are used.
+        tiling: How large pictures are cut; by default panoramas alone.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
+
+    Raises:
+        FileNotFoundError: If the checkpoint is missing.
+        UnsafeCheckpointError: If it would run code.
+        ValueError: If it is of neither kind, or does not fit the config.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Config | Mapping[str, Any],
+        weights: str | Path | None = None,
+        classes: Sequence[str] | None = None,
+        palette: Sequence[Sequence[int]] | None = None,
+        dataset_name: str | None = None,
+        device: str | None = None,
+        scope: str | None = 'mmseg',
+        show_progress: bool = True,
+        *,
+        maps: str | Path | Config | None = None,
+        tiling: Tiling | None = None,
+        trust: bool | None = None,
+    ) -> None:
+        config: Config | None = None
+        checkpoint: Any = weights
+        if weights is None:
+            if isinstance(model, (Config, Mapping)):
+                raise InputError('Expected weights beside the config of a model, but got none.')
+            checkpoint = model
+        else:
+            config = model if isinstance(model, Config) else None
+            if config is None:
+                config = Config(dict(model)) if isinstance(model, Mapping) else load_config(str(model))
+        if maps is not None and not isinstance(maps, Config):
+            maps = load_config(str(maps))
+        if tiling is None and maps is None:
+            tiling = Tiling()
+        self.network = init_network(checkpoint, config, maps, tiling, device, trust=trust)
+        names, table = segmentation_classes(self.network.classes), colours(len(self.network.classes))
+        self._meta = {'classes': classes or names, 'palette': palette or table}
+        content = self.network.model.cfg if isinstance(self.network, SegmentorNetwork) else Config({'model': {}})
+        super().__init__(
+            content, str(checkpoint), list(classes or names), list(palette or table), dataset_name, device, scope,
+            show_progress,
+        )  # fmt: skip
+
+    def _init_model(self, cfg: Config, weights: str | None, device: str = 'cpu') -> Any:
+        model = self.network.model
+        model.dataset_meta = dict(self._meta)
+        return model
+
+    def _init_pipeline(self, cfg: Config) -> Any:
+        return self._load
+
+    def _init_collate(self, cfg: Config) -> Any:
+        return list
+
+    def _init_visualizer(self, cfg: Config) -> SegLocalVisualizer:
+        return SegLocalVisualizer()
+
+    @staticmethod
+    def _load(source: str | np.ndarray) -> tuple[np.ndarray, str | None]:
+        """A picture, uint8 BGR (H, W, 3), and its path."""
+        if isinstance(source, np.ndarray):
+            if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
+                raise InputError(
+                    f'Expected pictures in memory as uint8 BGR (H, W, 3), but got {source.dtype} {source.shape}.'
+                )
+            return source, None
+        return np.ascontiguousarray(read_picture(source)[..., ::-1]), str(source)
+
+    def _inputs_to_list(self, inputs: Any) -> list:
+        """Paths of pictures, or pictures in memory; folders and lists are read out."""
+        found: list[str | np.ndarray] = []
+        for source in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
+            if isinstance(source, np.ndarray):
+                found.append(source)
+            else:
+                dataset = ImageListDataset(source, self.network.classes)
+                found += [dataset.path(index) for index in range(len(dataset))]
+        return found
+
+    @torch.no_grad()
+    def forward(self, inputs: Sequence[tuple[np.ndarray, str | None]], **kwargs: Any) -> list[SegDataSample]:
+        """Samples of loaded pictures."""
+        samples = self.network.samples([img for img, _ in inputs])
+        for sample, (_, path) in zip(samples, inputs):
+            sample.set_metainfo({'img_path': path})
+        return samples
+
+    def visualize(
+        self,
+        inputs: list,
+        preds: list[SegDataSample],
+        return_vis: bool = False,
+        show: bool = False,
+        wait_time: int = 0,
+        img_out_dir: str = '',
+        opacity: float = 0.8,
+        with_labels: bool | None = True,
+    ) -> list[np.ndarray] | None:
+        """Pictures with their masks; see the host. Files have the names of the pictures."""
+        if not (show or img_out_dir or return_vis):
+            return None
+        self.visualizer.set_dataset_meta(**self._meta)
+        self.visualizer.alpha = opacity
+        drawn = []
+        for source, sample, name in zip(inputs, preds, self._names(preds, self.num_visualized_imgs)):
+            picture = np.ascontiguousarray(self._load(source)[0][..., ::-1])
+            out_file = str(Path(img_out_dir, name)) if img_out_dir else None
+            self.visualizer.add_datasample(
+                name, picture, sample, show=show, wait_time=wait_time, draw_gt=False, draw_pred=True,
+                out_file=out_file, with_labels=with_labels,
+            )  # fmt: skip
+            if return_vis:
+                drawn.append(self.visualizer.get_image())
+        self.num_visualized_imgs += len(preds)
+        return drawn if return_vis else None
+
+    def postprocess(
+        self,
+        preds: list[SegDataSample],
+        visualization: list[np.ndarray] | None,
+        return_datasample: bool = False,
+        pred_out_dir: str = '',
+    ) -> Any:
+        """What the call gives; see the host. Masks are written as indexed PNGs with the names of the pictures."""
+        if pred_out_dir:
+            for sample, name in zip(preds, self._names(preds, self.num_pred_imgs)):
+                label = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+                write_mask(Path(pred_out_dir, name), label, len(self.network.classes))
+            self.num_pred_imgs += len(preds)
+        if return_datasample:
+            return preds[0] if len(preds) == 1 else preds
+        results: dict[str, Any] = {
+            'predictions': [sample.pred_sem_seg.data[0].cpu().numpy().astype(np.int64) for sample in preds],
+            'visualization': visualization or [],
+        }
+        if len(preds) == 1:
+            results = {key: value[0] if value else value for key, value in results.items()}
+        return results
+
+    @staticmethod
+    def _names(preds: Sequence[SegDataSample], first: int) -> list[str]:
+        """Names of files for results: those of the pictures, numbers for pictures in memory."""
+        paths = [sample.metainfo.get('img_path') for sample in preds]
+        known = [path for path in paths if path is not None]
+        root = Path(known[0]).parent if known else Path()
+        while known and not all(Path(path).is_relative_to(root) for path in known):
+            root = root.parent
+        names = iter(mask_names(known, root))
+        return [f'{first + number:08d}.png' if path is None else str(next(names)) for number, path in enumerate(paths)]

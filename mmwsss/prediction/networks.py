@@ -1,0 +1,274 @@
+"""From pictures to labels: segmentors, and classifiers with maps and refiners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmwsss.cam.segmentor_maps import is_sigmoid
+from mmwsss.datasets.transforms.labels import EmptySegMap, LoadSegMap
+from mmwsss.datasets.transforms.loading import LoadPicture
+from mmwsss.prediction.tiles import Tiling, predict_tiles
+from mmwsss.pseudo.cam_source import CamItem, CamSource, batches_of
+from mmwsss.refine import build_fusion, build_refiners
+from mmwsss.registry import TASK_UTILS, TRANSFORMS
+from mmwsss.utils.errors import InputError
+
+_LOADERS = (LoadPicture, LoadImageFromFile, LoadAnnotations, LoadSegMap, EmptySegMap)
+
+
+@dataclass
+class Prediction:
+    """What a network says of one picture.
+
+    Attributes:
+        label: uint8 (H, W), 0 background, k + 1 class k, and where a refiner gives it the ignore label.
+        score: float32 (H, W) in [0, 1], how probable the label is; of maps their value.
+        reason: Why there is no label: the network gave NaN, or a refiner failed; then both are empty.
+    """
+
+    label: np.ndarray
+    score: np.ndarray
+    reason: str | None = None
+
+
+def failed(reason: str) -> Prediction:
+    """A picture without a label."""
+    return Prediction(np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.float32), reason)
+
+
+class Network(Protocol):
+    """A network that gives masks.
+
+    Attributes:
+        classes: Names of the K classes, without the background.
+        model: The module with the weights.
+    """
+
+    classes: tuple[str, ...]
+    model: BaseModel
+
+    def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
+        """MMSegmentation's samples of pictures, uint8 BGR (H, W, 3), with ``pred_sem_seg`` (1, H, W).
+
+        Where all scores are at hand also ``seg_logits`` (K + 1, H, W).
+        """
+
+    def predict(self, imgs: Sequence[np.ndarray]) -> list[Prediction]:
+        """Labels of pictures, uint8 BGR (H, W, 3)."""
+
+
+def picture_pipeline(transforms: Sequence[Mapping[str, Any]], scope: str) -> Compose:
+    """What a test pipeline does between the picture and the network: without what reads pictures and masks."""
+    with DefaultScope.overwrite_default_scope(scope):
+        built = [TRANSFORMS.build(dict(transform)) for transform in transforms]
+    return Compose([transform for transform in built if not isinstance(transform, _LOADERS)])
+
+
+class SegmentorNetwork:
+    """A segmentor of MMSegmentation.
+
+    Args:
+        model: From :func:`~mmwsss.apis.inference.init_segmentor`.
+        tiling: How large pictures are cut.
+        batch_size: Tiles at a time.
+
+    Raises:
+        ValueError: If its config has no test pipeline, or neither it nor the checkpoint names the classes.
+    """
+
+    def __init__(self, model: BaseModel, tiling: Tiling | None = None, batch_size: int = 1) -> None:
+        self.model, self.tiling, self.batch_size = model, tiling or Tiling(0), batch_size
+        cfg: Config = model.cfg
+        loader = cfg.get('test_dataloader') or {}
+        pipeline = cfg.get('test_pipeline') or loader.get('dataset', {}).get('pipeline')
+        if not pipeline:
+            raise InputError('Expected a test_pipeline in the config of the segmentor, but it has none.')
+        if not model.class_names:
+            raise InputError('Expected names of classes in the checkpoint of the segmentor, but it has none.')
+        self.pipeline = picture_pipeline(pipeline, cfg.get('default_scope') or 'mmseg')
+        self.classes: tuple[str, ...] = model.class_names
+        self._is_sigmoid = hasattr(model, 'decode_head') and is_sigmoid(model)
+
+    def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
+        """See :class:`Network`; a picture in tiles has no ``seg_logits``."""
+        made: list[SegDataSample] = []
+        whole = [img for img in imgs if self.tiling.side(img.shape[:2]) is None]
+        of_whole = iter(self._whole(whole))
+        for img in imgs:
+            if self.tiling.side(img.shape[:2]) is None:
+                made.append(next(of_whole))
+            else:
+                label = torch.from_numpy(self._tiled(img).label.astype(np.int64))
+                made.append(SegDataSample(pred_sem_seg=PixelData(data=label[None])))
+        return made
+
+    def predict(self, imgs: Sequence[np.ndarray]) -> list[Prediction]:
+        """See :class:`Network`."""
+        made: dict[int, Prediction] = {}
+        whole = [number for number, img in enumerate(imgs) if self.tiling.side(img.shape[:2]) is None]
+        for number, sample in zip(whole, self._whole([imgs[number] for number in whole])):
+            scores = self._scores(sample)
+            label = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+            made[number] = _checked(label, np.take_along_axis(scores, label[None].astype(np.int64), 0)[0])
+        for number, img in enumerate(imgs):
+            if number not in made:
+                made[number] = self._tiled(img)
+        return [made[number] for number in range(len(imgs))]
+
+    def _tiled(self, img: np.ndarray) -> Prediction:
+        side = self.tiling.side(img.shape[:2]) or max(img.shape[:2])
+        return _checked(*predict_tiles(img, side, self.tiling.overlap, self._tile_scores, self.batch_size))
+
+    def _tile_scores(self, imgs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self._scores(sample) for sample in self._whole(imgs)]
+
+    def _scores(self, sample: SegDataSample) -> np.ndarray:
+        """Probabilities float32 (K + 1, H, W), background first; of a network that gives none, 1 for its label."""
+        if 'seg_logits' not in sample:
+            label = sample.pred_sem_seg.data[0].cpu().numpy()
+            return np.stack([(label == value) for value in range(len(self.classes) + 1)]).astype(np.float32)
+        logits = sample.seg_logits.data.float()
+        if logits.shape[0] == 1:  # MMSegmentation has made it a probability
+            scores = torch.cat([1 - logits, logits])
+        elif self._is_sigmoid:
+            scores = logits.sigmoid()
+        else:
+            scores = logits.softmax(0)
+        return scores.cpu().numpy()
+
+    @torch.no_grad()
+    def _whole(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
+        """Samples of pictures in one piece; those whose inputs have one shape go through the network together."""
+        packed = [self.pipeline({'img': img, 'img_shape': img.shape[:2], 'ori_shape': img.shape[:2]}) for img in imgs]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, row in enumerate(packed):
+            groups.setdefault(tuple(row['inputs'].shape), []).append(number)
+        made: dict[int, SegDataSample] = {}
+        for numbers in groups.values():
+            data = {key: [packed[number][key] for number in numbers] for key in ('inputs', 'data_samples')}
+            made.update(zip(numbers, self.model.test_step(data)))
+        return [made[number] for number in range(len(imgs))]
+
+
+class _Pictures:
+    """Pictures in memory as a data set without labels."""
+
+    def __init__(self, imgs: Sequence[np.ndarray], classes: Sequence[str]) -> None:
+        self.imgs = imgs
+        self.metainfo = {'classes': tuple(classes)}
+
+    def __len__(self) -> int:
+        return len(self.imgs)
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """See :class:`~mmwsss.datasets.image_dataset.ImageDataset`."""
+        empty = {'gt_label': np.zeros(0, np.int64), 'gt_score': np.zeros(len(self.metainfo['classes']), np.float32)}
+        return {'img_path': f'picture {idx}', 'img': self.imgs[idx], **empty}
+
+
+class MapNetwork:
+    """A classifier whose maps go through the fusion and the refiners of a pseudo config.
+
+    Pictures carry no labels: where the config asks for maps of the label's classes, the classes that the classifier
+    sees take their place.
+
+    Args:
+        cfg: A pseudo config.
+        model: From :func:`~mmwsss.apis.inference.init_for_maps`.
+        classes: Names of the K classes.
+
+    Raises:
+        ValueError: If no refiner makes a mask, or a step does not fit the classes.
+    """
+
+    def __init__(self, cfg: Config, model: BaseModel, classes: Sequence[str]) -> None:
+        self.model, self.classes = model, tuple(classes)
+        settings = cfg.pseudo.to_dict()
+        self.settings, self.scope = settings, cfg.get('default_scope', 'mmpretrain')
+        if settings['generator'].get('classes', 'label') == 'label':
+            settings['generator']['classes'] = 'predicted'
+        with DefaultScope.overwrite_default_scope(self.scope):
+            self.generator = TASK_UTILS.build(settings['generator'])
+            self.fusion = build_fusion(settings.get('fusion'), self.classes)
+            self.refine = build_refiners(settings['refine'], self.classes)
+
+    def _items(self, imgs: Sequence[np.ndarray]) -> list[dict[str, Any] | str]:
+        """What the last refiner gave of each picture, or why there is nothing."""
+        settings, made = self.settings, []
+        with DefaultScope.overwrite_default_scope(self.scope):
+            source = CamSource(
+                self.model,
+                _Pictures(imgs, self.classes),
+                self.generator,
+                settings['pipeline'],
+                batches_of(len(imgs), max(len(imgs), 1)),
+                precision=settings.get('precision', 'float32'),
+            )
+        with torch.no_grad(), DefaultScope.overwrite_default_scope(self.scope):
+            for item in source:
+                made.append(self._refined(item) if isinstance(item, CamItem) else item.reason)
+        return made
+
+    def _refined(self, item: CamItem) -> dict[str, Any] | str:
+        try:
+            results = self.fusion(item.for_fusion())
+            for step in self.refine:
+                results = step(results)
+        except (ValueError, MemoryError, cv2.error) as error:
+            return str(error) or type(error).__name__
+        if 'pred_seg_map' not in results:
+            raise InputError('Expected a step among the refiners that makes a mask (ThresholdMask), but none did.')
+        return results
+
+    def _scores(self, results: Mapping[str, Any]) -> np.ndarray:
+        """Values of the maps, float32 (K + 1, H, W); of the background 1 - the highest."""
+        cam = results['cam']
+        scores = np.zeros((len(self.classes) + 1, *cam.shape[1:]), np.float32)
+        scores[results['classes'] + 1] = cam
+        scores[0] = 1 - np.clip(cam.max(0, initial=0), 0, 1)
+        return scores
+
+    def predict(self, imgs: Sequence[np.ndarray]) -> list[Prediction]:
+        """See :class:`Network`."""
+        made = []
+        for results in self._items(imgs):
+            if isinstance(results, str):
+                made.append(failed(results))
+                continue
+            label, scores = results['pred_seg_map'], self._scores(results)
+            known = np.where(label <= len(self.classes), label, 0).astype(np.int64)
+            made.append(Prediction(label, np.take_along_axis(scores, known[None], 0)[0]))
+        return made
+
+    def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
+        """See :class:`Network`; ``seg_logits`` are values of the maps, in [0, 1].
+
+        Raises:
+            ValueError: If a picture has no mask; says why.
+        """
+        made = []
+        for results in self._items(imgs):
+            if isinstance(results, str):
+                raise InputError(results)
+            label = torch.from_numpy(results['pred_seg_map'].astype(np.int64))
+            logits = torch.from_numpy(self._scores(results))
+            made.append(SegDataSample(pred_sem_seg=PixelData(data=label[None]), seg_logits=PixelData(data=logits)))
+        return made
+
+
+def _checked(label: np.ndarray, score: np.ndarray) -> Prediction:
+    if not np.isfinite(score).all():
+        return failed('Expected finite scores, but the network gave NaN or infinity.')
+    return Prediction(label, score)

@@ -1,0 +1,148 @@
+"""Large pictures in overlapping tiles, whose scores are joined before a label is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmwsss.utils.errors import InputError
+
+_WIDE = 2.0  # longer over shorter side, from which on a picture is a panorama
+_LEAST = 1e-3  # weight at a tile's very edge, so that every pixel has some
+
+Tile = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How pictures are cut.
+
+    A tile goes through the network as a picture of its own, so its size says at which scale things are seen: a tile as
+    high as the panorama is seen as a photograph of the same height would be.
+
+    Attributes:
+        size: Side of a tile in pixels of the picture; None cuts panoramas alone (more than twice as long as high), in
+            squares of their shorter side; 0 cuts nothing.
+        overlap: Share of a tile that its neighbour covers too, in [0, 0.9].
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    size: int | None = None
+    overlap: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size != 0 and self.size < 16:
+            raise InputError(f'Expected tiles of at least 16 pixels, or 0 for none, but got {self.size}.')
+        if not 0 <= self.overlap <= 0.9:
+            raise InputError(f'Expected an overlap of tiles in [0, 0.9], but got {self.overlap}.')
+
+    def side(self, shape: tuple[int, int]) -> int | None:
+        """Side of the tiles of a picture (height, width); None for a picture that stays whole.
+
+        >>> Tiling().side((2000, 6000)), Tiling().side((480, 640)), Tiling(512).side((480, 640)), Tiling(0).side((1, 9))
+        (2000, None, 512, None)
+        """
+        longer, shorter = max(shape), min(shape)
+        if self.size is None:
+            return shorter if longer > _WIDE * shorter else None
+        return self.size if 0 < self.size < longer else None
+
+
+def starts(length: int, side: int, overlap: float) -> list[int]:
+    """Where tiles begin along an axis: evenly spread, the last one ends with the picture.
+
+    >>> starts(6000, 2000, 0.5), starts(480, 512, 0.5)
+    ([0, 1000, 2000, 3000, 4000], [0])
+    """
+    if length <= side:
+        return [0]
+    step = max(side * (1 - overlap), 1.0)
+    number = int(np.ceil((length - side) / step - 1e-9)) + 1
+    return np.round(np.linspace(0, length - side, number)).astype(int).tolist()
+
+
+def ramp(begin: int, end: int, length: int, reach: float) -> np.ndarray:
+    """Weights along one axis of a tile: 1 inside, down to nearly 0 at edges that lie inside the picture.
+
+    Args:
+        begin: Where the tile begins.
+        end: Where it ends.
+        length: Of the picture.
+        reach: Pixels over which the weight rises.
+
+    Returns:
+        np.ndarray: float32 (end - begin,), in (0, 1].
+    """
+    place = np.arange(begin, end, dtype=np.float32) + 0.5
+    weight = np.ones(end - begin, np.float32)
+    for distance, is_inner in ((place - begin, begin > 0), (end - place, end < length)):
+        if is_inner and reach > 0:
+            weight = np.minimum(weight, distance / reach)
+    return np.maximum(weight, _LEAST)
+
+
+def predict_tiles(
+    img: np.ndarray,
+    side: int,
+    overlap: float,
+    scores_of: Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]],
+    batch_size: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of a large picture; no more than a row of tiles' scores is held.
+
+    Args:
+        img: uint8 BGR (H, W, 3).
+        side: Of the tiles.
+        overlap: Share of a tile that its neighbour covers too.
+        scores_of: From pictures to probabilities, float32 (C, h, w) each, background first.
+        batch_size: Tiles at a time.
+
+    Returns:
+        tuple: uint8 (H, W), the class of the highest joined probability; float32 (H, W), that probability.
+    """
+    height, width = img.shape[:2]
+    rows, columns = starts(height, side, overlap), starts(width, side, overlap)
+    reach = side * overlap
+    across = [ramp(x, min(x + side, width), width, reach) for x in columns]
+    label, score = np.zeros((height, width), np.uint8), np.zeros((height, width), np.float32)
+    total = weights = None
+    for number, y in enumerate(rows):
+        bottom = min(y + side, height)
+        down = ramp(y, bottom, height, reach)
+        for x, weight, scores in _scores(img, [(slice(y, bottom), x) for x in columns], side, scores_of, batch_size):
+            tile_weight = down[:, None] * across[weight]
+            if total is None or weights is None:
+                total = np.zeros((scores.shape[0], min(side, height), width), np.float32)
+                weights = np.zeros(total.shape[1:], np.float32)
+            total[:, : bottom - y, x : x + scores.shape[2]] += scores * tile_weight
+            weights[: bottom - y, x : x + scores.shape[2]] += tile_weight
+        if total is None or weights is None:
+            break
+        done = (rows[number + 1] if number + 1 < len(rows) else bottom) - y  # rows that no further tile reaches
+        finished = total[:, :done]
+        label[y : y + done] = finished.argmax(0)
+        score[y : y + done] = finished.max(0) / weights[:done]
+        total[:, : total.shape[1] - done] = total[:, done:].copy()
+        total[:, total.shape[1] - done :] = 0
+        weights[: len(weights) - done] = weights[done:].copy()
+        weights[len(weights) - done :] = 0
+    return label, score
+
+
+def _scores(
+    img: np.ndarray,
+    tiles: Sequence[tuple[slice, int]],
+    side: int,
+    scores_of: Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]],
+    batch_size: int,
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Where a tile begins, its number in the row, and its scores."""
+    for start in range(0, len(tiles), batch_size):
+        batch = tiles[start : start + batch_size]
+        pictures = [np.ascontiguousarray(img[rows, x : x + side]) for rows, x in batch]
+        for number, ((_, x), scores) in enumerate(zip(batch, scores_of(pictures)), start):
+            yield x, number, scores
