@@ -12,6 +12,7 @@ from dataclasses import replace
 from mmwsss.datasets.label_table import LabelRow, LabelTable, spelling_notes
 from mmwsss.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
 from mmwsss.datasets.spelling import ABSENT_AND_PRESENT, main_spellings, spelling
+from mmwsss.datasets.votes import COLUMNS, read_doubt
 from mmwsss.utils.errors import InputError
 
 _NO_CLASS_WORDS = frozenset(
@@ -44,13 +45,20 @@ def _read_csv(path: str, folder: str) -> LabelTable:
         if len(head) < 2:
             raise InputError(f'Expected a header "path,label" in {path}, but got {",".join(head)!r}.')
         rows, notes, word = [], [], head[1].strip()
+        columns = tuple(cell.strip().lower() for cell in head[2:])
         if _is_picture(head[0], folder):
+            columns = ()
             rows.append(_csv_row(head, f'{path}, line {reader.line_num}', folder))
             notes.append(f'{path} has no header "path,label": its first line was read as a picture')
             word = ''
+        if columns not in COLUMNS:
+            raise InputError(
+                f'Expected nothing, votes_for and votes_against, or probability behind path and label in the header of '
+                f'{path}, but got {",".join(columns)!r}.'
+            )
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append(_csv_row(cells, f'{path}, line {reader.line_num}', folder))
+                rows.append(_csv_row(cells, f'{path}, line {reader.line_num}', folder, columns))
     names = [name for row in rows for name in row.labels]
     return LabelTable(rows, (word, *names), path, notes)
 
@@ -60,11 +68,12 @@ def _is_picture(cell: str, folder: str) -> bool:
     return suffix in SUFFIXES or suffix in UNREAD_SUFFIXES or ('\0' not in cell and osp.isfile(osp.join(folder, cell)))
 
 
-def _csv_row(cells: Sequence[str], where: str, folder: str) -> LabelRow:
-    if len(cells) != 2 or not cells[0].strip():
-        raise InputError(f'Expected "path,label[;label]" in {where}, but got {",".join(cells)!r}.')
+def _csv_row(cells: Sequence[str], where: str, folder: str, columns: tuple[str, ...] = ()) -> LabelRow:
+    if len(cells) != 2 + len(columns) or not cells[0].strip():
+        form = ','.join(['path,label[;label]', *columns])
+        raise InputError(f'Expected "{form}" in {where}, but got {",".join(cells)!r}.')
     labels = tuple(name.strip() for name in cells[1].split(';') if name.strip())
-    return LabelRow(_own_separators(cells[0], folder), labels, where)
+    return LabelRow(_own_separators(cells[0], folder), labels, where, read_doubt(list(cells[2:]), columns, where))
 
 
 def _own_separators(path: str, folder: str) -> str:

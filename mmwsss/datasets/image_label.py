@@ -36,7 +36,8 @@ class ImageLabelDataset(BaseDataset):
     * a ``.json`` file in MMPretrain's form: ``{"metainfo": {"classes": [...]}, "data_list": [{"img_path": ...,
       "gt_label": index or [indices]}]}``;
     * a ``.csv`` file with a header and the columns path and label (names, several joined by ``;``, none for an image
-      without any class);
+      without any class), and where people voted on the label or doubt it, ``votes_for,votes_against`` or
+      ``probability``: how probable it is that the label is right;
     * or, without ``ann_file``, one sub-folder a class.
 
     What else is understood is in :mod:`mmwsss.datasets.label_file`, how names are compared in
@@ -48,7 +49,9 @@ class ImageLabelDataset(BaseDataset):
     that can only mean that ("no_smoke" beside "smoke", "none") need not be named: they are negatives unless ``classes``
     names them; see :func:`~mmwsss.datasets.spelling.plain_negatives`.
 
-    Every item has ``gt_label``, int64 class indices (n,), and ``gt_score``, the multi-hot float32 vector (K,). Masks
+    Every item has ``gt_label``, int64 class indices (n,) of what is at least as probable as not, and ``gt_score``, the
+    multi-hot float32 vector (K,); of a training set it is the target of the loss, with the probabilities of labels that
+    were voted on or doubted (:func:`~mmwsss.datasets.votes.probability_of`). Masks
     are for evaluation alone: their paths are in an item only when ``test_mode`` is on. ``refused`` says of an item why
     its image must not be read.
 
@@ -190,13 +193,30 @@ class ImageLabelDataset(BaseDataset):
                     f'{list(self.negative_classes)} in {row.where}, but got {name!r}.'
                 )
         gt_label = np.unique(np.array([index[spelling(name)] for name in wanted], np.int64))
-        gt_score = np.zeros(len(index), np.float32)
+        target = np.zeros(len(index), np.float32)
+        target[gt_label] = 1
+        if row.probability is not None:
+            target = self._doubted(target, row)
+            gt_label = np.flatnonzero(target >= 0.5)
+        gt_score = np.zeros_like(target)
         gt_score[gt_label] = 1
         return {
             'img_path': osp.join(self.data_prefix['img_path'], row.path),
             'gt_label': gt_label,
-            'gt_score': gt_score,
+            'gt_score': gt_score if self.test_mode else target,  # figures and maps know yes and no alone
         }
+
+    def _doubted(self, target: np.ndarray, row: LabelRow) -> np.ndarray:
+        """Probabilities (K,) of the classes, where those of ``target`` are right with ``row.probability``."""
+        probability = np.float32(row.probability)
+        if target.any():
+            return target * probability
+        if len(target) > 1 and probability < 0.5:
+            raise InputError(
+                f'Expected a label that says which class is there in {row.where}, but its votes only say that there is '
+                'one.'
+            )
+        return np.full_like(target, (1 - probability) / len(target))
 
     def _add_masks(self, data_list: list[dict], rows: Sequence[LabelRow]) -> None:
         """Paths of the masks, how they are read, and a look at some of them."""

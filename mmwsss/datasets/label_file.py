@@ -6,6 +6,7 @@ What is understood beyond the plain forms (see :class:`~mmwsss.datasets.ImageLab
 * a CSV without a header: its first row names a picture;
 * a CSV whose labels are all ``0`` or ``1`` (``no`` or ``yes``, ``false`` or ``true``): 1 is the one class (named by
   ``classes``, else by the header's word, else ``1``), 0 is none;
+* columns ``votes_for,votes_against`` or ``probability`` behind the label; see :mod:`mmwsss.datasets.votes`;
 * JSON labels as names, and one-hot lists (all of the length of the classes, with a value that repeats).
 """
 

@@ -218,7 +218,7 @@ class CamSource:
         inputs = self.model.data_preprocessor(data)['inputs']
         if self.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item in group])) > 0
+        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item in group])) >= 0.5
         with self._autocast(inputs.device.type):
             cams = self.generator(self.model, inputs, labels)
         maps, raw_max = cams.maps.float().cpu(), cams.raw_max.float().cpu()
