@@ -27,6 +27,16 @@ pseudo_set = dict(
     indices=_base_.num_train_images,
     test_mode=True,
 )
+aside_set = None
+if _base_.aside_share:
+    _aside = dict(
+        type='mmwsss.PhotoSplitDataset',
+        group_pattern=_base_.blocks,
+        shares=dict(train=1 - _base_.aside_share, aside=_base_.aside_share),
+    )
+    aside_set = dict(dict(pseudo_set, **_aside), part='aside')
+    train_set = dict(dict(train_set, **_aside), part='train')
+    pseudo_set = dict(dict(pseudo_set, **_aside), part='train')
 val_set = (_base_.val_img or None) and dict(
     **_set,
     ann_file=_base_.val_ann or '',

@@ -30,3 +30,7 @@ context_by_class = False  # context masks have value k + 1 on what class k co-oc
 group_file = None  # says which photo an image is from; None: every image is a photo
 group_columns = ['id', 'source_photo']
 pixel_share = 0.2  # share of the photos whose masks are used beside image labels
+
+# frames with labels kept out of the training set, to choose, measure and promise by; blocks stay whole
+aside_share = 0.0  # share of the blocks
+blocks = None  # regular expression on paths, with groups camera, day, hour or block; None: every image is a block

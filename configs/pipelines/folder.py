@@ -17,6 +17,11 @@ scale = 'small'  # 'paper': ViT-B and ResNet-50 at 512 pixels from ImageNet weig
 threshold = 0.5  # of the maps; without masks it cannot be chosen on any: look at the report and change it
 compare = False
 
+# with plumes=True: frames that train nothing, to choose the last round and its threshold, to measure and to promise by
+aside_share = 0.2  # of the blocks
+blocks = None  # regular expression on paths: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
+alpha = 0.05  # bound on the chance of a false alarm; 1 / alpha - 1 blocks without smoke are needed
+
 data = 'configs/data/image_folder.py'
 data_options = dict(
     dataset_root=dataset_root,
@@ -24,4 +29,17 @@ data_options = dict(
     train_ann=labels or None,
     train_img=images,
     follow_links=follow_links,
+    **(dict(aside_share=aside_share, blocks=blocks) if plumes else {}),
+)
+
+_last = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base_.batch_size))
+_by = dict(blocks=blocks or r'([^/]+)$')  # to promise, frames of a folder are one block where no pattern tells more
+runs = (
+    dict(
+        chosen=dict(_last, action='choose', of=['segmentor_1', 'segmentor_2'], settings=_by),
+        bound=dict(_last, action='calibrate', of='chosen', settings=dict(blocks=blocks, alpha=alpha, split='aside')),
+        measured=dict(_last, action='measure', of='chosen', settings=_by),
+    )
+    if plumes
+    else dict()
 )

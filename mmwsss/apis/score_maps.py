@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.pseudo import FailedItem
 from mmwsss.refine import ThresholdMask, build_fusion, build_refiners
-from mmwsss.registry import DATASETS
+from mmwsss.registry import DATASETS, TRANSFORMS
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.progress import Progress
 
@@ -70,8 +70,7 @@ def scored_frames(
     settings['generator']['classes'] = 'all'
     every = Config({'pseudo': settings, 'default_scope': cfg.get('default_scope', 'mmpretrain')})
     fusion = build_fusion(settings.get('fusion'), classes)
-    steps = build_refiners(settings['refine'], classes) if refine else []
-    steps = [step for step in steps if not isinstance(step, ThresholdMask)]
+    steps = build_refiners([step for step in settings['refine'] if refine and not _is_cut(step)], classes)
     order = list(range(len(dataset)) if indices is None else indices)
     size = settings.get('batch_size', 8)
     batches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -87,6 +86,12 @@ def scored_frames(
                 results = step(results)
             progress.update()
             yield ScoredFrame(item.index, item.info, item.img, np.clip(results['cam'], 0, 1))
+
+
+def _is_cut(config: Mapping[str, Any]) -> bool:
+    """Whether a step cuts scores: its thresholds may not be known yet."""
+    kind = TRANSFORMS.get(config['type'])
+    return isinstance(kind, type) and issubclass(kind, ThresholdMask)
 
 
 def split_indices(dataset: ImageDataset) -> tuple[list[int], list[int]]:

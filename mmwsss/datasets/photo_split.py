@@ -7,7 +7,7 @@ import os.path as osp
 from collections.abc import Mapping
 from typing import Any
 
-from mmwsss.datasets.groups import group_in_table, read_group_table
+from mmwsss.datasets.groups import Grouping, group_in_table, read_group_table
 from mmwsss.datasets.image_label import ImageLabelDataset
 from mmwsss.registry import DATASETS
 from mmwsss.utils.errors import InputError
@@ -39,6 +39,8 @@ class PhotoSplitDataset(ImageLabelDataset):
         part: The part to use, a key of ``shares``.
         shares: Share of photos of each part.
         group_file: CSV below ``data_root`` that says which photo a crop is from; without it every image is a photo.
+        group_pattern: Regular expression on the paths in the place of the CSV; see
+            :class:`~mmwsss.datasets.groups.Grouping`.
         group_columns: Its columns of the crop (path or stem) and of the photo.
         split_seed: See :func:`split_of`.
         with_masks: Also give ``seg_map_path`` to train on pixels.
@@ -57,12 +59,14 @@ class PhotoSplitDataset(ImageLabelDataset):
         group_columns: tuple[str, str] = ('id', 'source_photo'),
         split_seed: int = 0,
         with_masks: bool = False,
+        group_pattern: str | None = None,
         **kwargs: Any,
     ) -> None:
         if part not in shares or abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) < 0:
             raise InputError(f'Expected part to be a key of shares that sum to 1, but got {part!r} and {dict(shares)}.')
         self.part, self.shares, self.split_seed = part, dict(shares), split_seed
         self.group_file, self.group_columns, self.with_masks = group_file, tuple(group_columns), with_masks
+        self.group_pattern = group_pattern
         super().__init__(**kwargs)
 
     @property
@@ -80,6 +84,8 @@ class PhotoSplitDataset(ImageLabelDataset):
         return chosen
 
     def _part_of(self, path: str, groups: Mapping[str, str] | None) -> str:
+        if groups is None and self.group_pattern is not None:
+            return split_of(Grouping(pattern=self.group_pattern).of(path).block, self.shares, self.split_seed)
         if groups is None:
             return split_of(osp.splitext(osp.basename(path))[0], self.shares, self.split_seed)
         photo = group_in_table(path, self.data_prefix['img_path'], groups)

@@ -14,6 +14,7 @@ from mmwsss.datasets.checks import check_data
 from mmwsss.datasets.listing import without_pictures
 from mmwsss.registry import TASK_UTILS
 from mmwsss.runs.keys import use_scope
+from mmwsss.runs.mask_free import CHECKPOINTS
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
 from mmwsss.structures.output_marker import mark_output
@@ -29,7 +30,8 @@ class Pipeline:
         cfg: A pipeline config: ``work_dir``, ``data``, ``seed``, ``threshold`` and ``runs``, one entry a stage:
             ``config``; ``options`` for it; ``inputs``, other runs that fill its variables; for a classifier ``maps``,
             how its maps are made and evaluated; for masks ``of``, the classifier or, where their generator reads a
-            segmentor, the segmentor; for a segmentor ``masks``, where it learns from some.
+            segmentor, the segmentor; for a segmentor ``masks``, where it learns from some. An entry with an ``action``
+            of :mod:`mmwsss.runs.mask_free` has ``of``, for a choice a list of them, and ``settings``.
         on_message: Gets one line a run.
 
     Raises:
@@ -46,6 +48,7 @@ class Pipeline:
         self._add_scenes({**load_generator(cfg.data), **(cfg.get('generate') or {})})
         self._add_classes()
         self.stages: dict[str, str] = {}
+        self.mask_free: list[str] = []
         for name, entry in cfg.runs.items():
             if entry is not None:
                 self._add(name, entry.to_dict())
@@ -79,6 +82,9 @@ class Pipeline:
         return load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
 
     def _add(self, name: str, entry: dict[str, Any]) -> None:
+        if entry.get('action'):
+            self._without_masks(name, entry)
+            return
         kind = load_config(entry['config']).get('kind')
         build = {'classifier': self._classifier, 'pseudo': self._masks, 'segmentor': self._segmentor}.get(kind)
         if build is None:
@@ -166,6 +172,28 @@ class Pipeline:
         if self.data.get('test_img') and self.data.get('test_masks'):
             inputs = {'checkpoint': Output(trained, 'checkpoint')}
             self._run(f'{name}_test', 'test', entry, inputs=inputs, options=seed)
+
+    def _without_masks(self, name: str, entry: dict[str, Any]) -> None:
+        """A run that chooses, measures or promises, of networks that stand above it or of what a choice chose."""
+        action, of = entry['action'], entry['of']
+        if action not in ('choose', 'calibrate', 'measure'):
+            raise InputError(f'Expected the action choose, calibrate or measure for {name}, but got {action!r}.')
+        settings: dict[str, Any] = dict(entry.get('settings') or {})
+        networks = [of] if isinstance(of, str) else list(of)
+        if action != 'choose' and len(networks) != 1:
+            raise InputError(f'Expected one network in of for {name}, but got {networks}.')
+        for network in networks:
+            self._check_network(name, {**entry, 'of': network})
+        inputs = {key: self.output(network) for key, network in zip(CHECKPOINTS, networks)}
+        if action == 'choose':
+            settings['names'] = networks
+        chosen = inputs['checkpoint'].run
+        if action != 'choose' and chosen.action == 'choose':
+            inputs.update({variable: Output(chosen, variable) for variable in chosen.settings.get('vary') or {}})
+            if action == 'measure':
+                inputs['threshold'] = Output(chosen, 'threshold')
+        self.mask_free.append(name)
+        self._run(name, action, entry, inputs=inputs, settings=settings)
 
     def ordered(self, until: str | None = None) -> list[Run]:
         """The runs in the order in which they are made, included pipelines' first; only up to one where asked.

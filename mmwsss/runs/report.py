@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmwsss.runs.actions import MAIN_FIGURES
 from mmwsss.runs.run import Run
 from mmwsss.runs.store import Store
-from mmwsss.utils.files import write_json
+from mmwsss.utils.files import read_json, write_json
 
 
 class ReportedPipeline(Protocol):
@@ -22,6 +22,7 @@ class ReportedPipeline(Protocol):
         work_dir: Output folder.
         data: Variables that describe the data.
         stages: Kind of config by name of a stage, in order.
+        mask_free: Names of the runs that choose, measure and promise without a mask.
         runs: Runs by name.
         store: Knows which results stand.
         on_message: Gets one line a step.
@@ -31,6 +32,7 @@ class ReportedPipeline(Protocol):
     work_dir: Path
     data: dict[str, Any]
     stages: dict[str, str]
+    mask_free: list[str]
     runs: dict[str, Run]
     store: Store
     on_message: Callable[[str], None]
@@ -65,11 +67,13 @@ def summarise(pipeline: ReportedPipeline) -> dict[str, Any]:
 
     results = pipeline.results()
     stages = {name: _stage(pipeline, name, kind, results) for name, kind in pipeline.stages.items() if name in results}
+    free = {name: results[name]['figures'] for name in pipeline.mask_free if name in results}
     return {
         'title': pipeline.cfg.get('title', pipeline.work_dir.name),
         'seed': pipeline.cfg.seed,
         'classes': pipeline.data['classes'],
         'stages': stages,
+        **({'without_masks': free} if free else {}),
         'versions': versions(),
     }
 
@@ -105,9 +109,22 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
             if (run := pipeline.evaluation(name)) is not None and 'curve' in (pipeline.store.finished(run) or {})
         }
         training = {name: read_training(pipeline.runs[name].folder) for name in summary['stages']}
-        write_report(path, summary, curves, make_gallery(parts), training=training)
+        write_report(path, summary, curves, make_gallery(parts), training=training, measured=_measured(pipeline))
         pipeline.on_message(f'report: {path}')
     return summary
+
+
+def _measured(pipeline: ReportedPipeline) -> dict[str, Any] | None:
+    """What the last run that measured without masks found, with its pictures; and what was chosen and promised."""
+    found: dict[str, Any] = {}
+    results = pipeline.results()
+    for name in pipeline.mask_free:
+        result, run = results.get(name), pipeline.runs[name]
+        if result is not None and run.action == 'measure':
+            found.update(read_json(run.folder / result['files']['measured']))
+        elif result is not None:
+            found[run.action] = result['figures']
+    return found if 'threshold' in found else None
 
 
 def _last(pipeline: ReportedPipeline, kind: str) -> str | None:

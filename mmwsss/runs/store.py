@@ -9,9 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from mmwsss.runs.actions import ACTIONS, Work
+from mmwsss.runs.actions import ACTIONS
 from mmwsss.runs.keys import RunKey, corrections_hash, data_hash, use_scope
 from mmwsss.runs.run import Output, Run, in_order
+from mmwsss.runs.work import Work
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, locked, read_json, write_json
 

@@ -191,6 +191,7 @@ def write_report(
     confusion: Mapping[str, np.ndarray] | None = None,
     images: Sequence[Mapping[str, Any]] | None = None,
     camera_pattern: str | None = None,
+    measured: Mapping[str, Any] | None = None,
     limit_bytes: int = _LIMIT,
 ) -> dict[str, Any]:
     """Write the report.
@@ -205,6 +206,8 @@ def write_report(
         images: Figures of every image for the table of cameras (see
             :func:`~mmwsss.visualization.report_tables.camera_table`); by default those of the gallery.
         camera_pattern: Regular expression whose first group names the camera; by default a picture's folder does.
+        measured: What was measured, chosen and promised without masks, for the top of the page; see
+            :func:`mmwsss.apis.measuring.measure_masks`.
         limit_bytes: Pictures are made smaller, and then fewer, until the page has no more bytes than this.
 
     Returns:
@@ -233,6 +236,7 @@ def write_report(
         'cameras': cameras if len(cameras) > 1 else [],
         'cameras_of_gallery': images is None,
         'threshold': threshold,
+        'measured': measured,
     }
     data: dict[str, Any] = {
         'classes': [{'value': value, 'name': name} for value, name in enumerate(classes, 1)],

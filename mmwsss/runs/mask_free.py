@@ -1,0 +1,131 @@
+"""Runs that choose, measure and promise without a mask: image labels and generated plumes are all that they read.
+
+Their settings are those of :class:`~mmwsss.apis.evidence.EvidencePlan` (``frames``, ``composites``, ``class_index``),
+``split`` (see :func:`~mmwsss.apis.score_maps.data_split`), ``blocks``, ``block_table`` and ``block_columns`` (see
+:class:`~mmwsss.datasets.groups.Grouping`), and what each function names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.datasets.groups import Grouping
+from mmwsss.runs.work import Work
+from mmwsss.utils.files import write_json
+
+CHECKPOINTS = ('checkpoint', *(f'checkpoint_{number}' for number in range(1, 16)))
+"""Inputs of a choice: the checkpoints that there are to choose from."""
+NO_BOUND = 'no bound on false alarms'
+
+
+def labelled_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The data set whose labels are looked at, without masks."""
+    from mmwsss.apis.score_maps import split_config
+
+    yield split_config(cfg, settings.get('split'))
+
+
+def _grouping(settings: Mapping[str, Any], root: str) -> Grouping:
+    columns = tuple(settings.get('block_columns') or ('path', 'block'))
+    return Grouping(settings.get('block_table'), (columns[0], columns[1]), settings.get('blocks'), root)
+
+
+def _plan(settings: Mapping[str, Any], root: str) -> Any:
+    from mmwsss.apis.evidence import EvidencePlan
+
+    given = {key: settings[key] for key in ('frames', 'composites', 'views', 'class_index', 'seed') if key in settings}
+    return EvidencePlan(grouping=_grouping(settings, root), **given)
+
+
+def _split(work: Work, cfg: Config) -> str | None:
+    """The split that settings name; the training set, with a line, where that one lacks one kind of frames."""
+    from mmwsss.apis.score_maps import data_split, split_indices
+
+    split = work.settings.get('split')
+    if all(split_indices(data_split(cfg, split))):
+        return split
+    work.on_message(
+        f'{work.run.name}: the frames kept aside lack those with or those without a class: the training set is looked '
+        'at in their place, which flatters'
+    )
+    return 'train'
+
+
+def choose(work: Work) -> dict[str, Any]:
+    """Choose a checkpoint, values of variables (``settings['vary']``) and a threshold by ``settings['rule']``.
+
+    ``settings['names']`` are the candidates' names in the order of :data:`CHECKPOINTS`.
+    """
+    from mmwsss.apis.choosing import Candidate, choose_candidate, variations
+    from mmwsss.apis.score_maps import data_split
+
+    settings = work.settings
+    candidates = []
+    for values in variations(settings.get('vary') or {}):
+        cfg = work.config(**values)
+        for place, (key, checkpoint) in enumerate(
+            sorted(work.inputs.items(), key=lambda item: CHECKPOINTS.index(item[0]))
+        ):
+            names = settings.get('names') or []
+            name = ' '.join([names[place] if place < len(names) else key, *(f'{k}={v}' for k, v in values.items())])
+            candidates.append(Candidate(name, cfg, checkpoint, values))
+    split = _split(work, candidates[0].cfg)
+    plan = _plan(settings, data_split(candidates[0].cfg, split).metainfo['image_root'])
+    best, choice = choose_candidate(candidates, split, settings.get('rule'), plan)
+    return {
+        'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
+        'figures': {
+            'threshold': choice.threshold,
+            'threshold_source': f'no mask, by the rule {choice.rule}',
+            'candidate': best.name,
+            'candidates': [dict(row) for row in choice.table],
+        },
+    }
+
+
+def calibrate(work: Work) -> dict[str, Any]:
+    """Bound false alarms by ``alpha`` (of ``risk``, with ``confidence`` and ``min_share``), or say why it cannot be."""
+    from mmwsss.apis import init_for_maps
+    from mmwsss.apis.calibration import collect_false_alarms
+    from mmwsss.apis.score_maps import data_split, split_indices
+    from mmwsss.evaluation.conformal import TooFewBlocksError
+
+    cfg, settings = work.config(), work.settings
+    dataset = data_split(cfg, settings.get('split'))
+    if not split_indices(dataset)[1]:
+        return _no_bound(work, 'every frame that was kept aside shows a class')
+    model = init_for_maps(cfg, work.inputs['checkpoint'])
+    grouping = _grouping(settings, dataset.metainfo['image_root'])
+    collected = collect_false_alarms(cfg, model, dataset, grouping, settings.get('min_share', 0.001))
+    risk, confidence = settings.get('risk', 'frames'), settings.get('confidence')
+    try:
+        bound = collected.bound(settings.get('alpha', 0.01), risk, confidence)
+    except TooFewBlocksError as error:
+        return _no_bound(work, str(error))
+    work.on_message(f'{work.run.name}: {bound.sentence()}')
+    return {'values': {'alarm_threshold': bound.threshold}, 'figures': bound.to_dict()}
+
+
+def _no_bound(work: Work, reason: str) -> dict[str, Any]:
+    work.on_message(f'{work.run.name}: {NO_BOUND}: {reason}')
+    return {'values': {'alarm_threshold': None}, 'figures': {'reason': reason}}
+
+
+def measure(work: Work) -> dict[str, Any]:
+    """Figures with intervals at the threshold that an input or ``settings['threshold']`` gives, and a page."""
+    from mmwsss.apis import init_for_maps
+    from mmwsss.apis.measuring import measure_masks, without_pictures, write_measure_page
+    from mmwsss.apis.score_maps import data_split
+
+    cfg, settings = work.config(), work.settings
+    dataset = data_split(cfg, _split(work, cfg))
+    threshold = float(work.inputs.get('threshold', settings.get('threshold', 0.5)))
+    plan = _plan(settings, dataset.metainfo['image_root'])
+    model = init_for_maps(cfg, work.inputs['checkpoint'])
+    figures = measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))
+    write_json(work.folder / 'measured.json', figures)
+    write_measure_page(str(work.folder / 'measure.html'), figures, work.run.name)
+    return {'files': {'measured': 'measured.json', 'page': 'measure.html'}, 'figures': without_pictures(figures)}
