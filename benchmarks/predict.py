@@ -151,10 +151,11 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
         whole, small = Path(folder) / 'whole.onnx', Path(folder) / 'int8.onnx'
         export_onnx(checkpoint, whole, pictures=calibration)
         done = export_onnx(checkpoint, small, pictures=calibration, int8=True)
+        whole_network, small_network = open_network(whole, args.threads), open_network(small, args.threads)
         peers: dict[str, Any] = {
             'PyTorch': lambda img: network.predict([img[..., ::-1].copy()])[0].label,
-            'ONNX': lambda img, run=open_network(whole, args.threads): run(img)[0],
-            'ONNX, 8 bits': lambda img, run=open_network(small, args.threads): run(img)[0],
+            'ONNX': lambda img: whole_network(img)[0],
+            'ONNX, 8 bits': lambda img: small_network(img)[0],
         }
         for name, peer in peers.items():
             counts, seconds = [], 0.0

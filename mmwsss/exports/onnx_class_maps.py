@@ -46,8 +46,8 @@ class ClassMapGraph(nn.Module):
         head = self.classifier.head
         if not isinstance(head, ImageLabelHead) or type(head).class_maps is ImageLabelHead.class_maps:
             raise InputError(
-                f'Expected a head with class maps of its own (PooledHead, PCMHead), but {type(head).__name__} has none: '
-                'maps that need a gradient, such as Grad-CAM, cannot be exported.'
+                f'Expected a head with class maps of its own (PooledHead, PCMHead), but {type(head).__name__} has '
+                'none: maps that need a gradient, such as Grad-CAM, cannot be exported.'
             )
         preprocessor = self.classifier.data_preprocessor
         mean, std = (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.cameras import CameraMasks
-from mmwsss.datasets.frames import Frame, FrameSource
+from mmwsss.datasets.frame import Frame, FrameSource
 from mmwsss.datasets.masks import read_mask
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette
 from mmwsss.exports.mask_folder import write_mask
