@@ -1,7 +1,7 @@
 # make demo   set up, then the whole main job on generated scenes (4 to 6 minutes on 2 cores after the installation)
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
-# make soak   set up, then the long forms of the kill, fuzz, memory, two-process and property tests (over 15 minutes on 2 cores)
+# make soak   set up, then the long forms of the kill, fuzz, memory, two-process and property tests (about 10 minutes on 2 cores)
 # make bench  set up, then every benchmark, small
 PYTHON ?= python3
 VENV ?= .venv

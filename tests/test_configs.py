@@ -77,8 +77,9 @@ def test_pseudo_config_builds(path):
     steps = [step.to_dict() for step in [cfg.pseudo.fusion, cfg.pseudo.unrefined, *cfg.pseudo.refine]]
     assert steps[-1]['type'] == 'mmwsss.ThresholdMask'
     for step in steps:
-        if 'checkpoint' in step:
-            with pytest.raises(FileNotFoundError, match=re.escape(str(step['checkpoint']))):  # names what is missing
+        missing = step.get('checkpoint') or step.get('masks')
+        if missing:
+            with pytest.raises(FileNotFoundError, match=re.escape(str(missing))):  # names what is missing
                 TRANSFORMS.build(step)
         else:
             TRANSFORMS.build(step)

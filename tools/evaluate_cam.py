@@ -39,12 +39,14 @@ def parse_args() -> argparse.Namespace:
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """The figures of a split or a protocol."""
     cfg, model_cfg = config_of(args), model_config_of(args)
-    from mmwsss.apis import evaluate_cams, evaluate_protocol, init_for_maps, label_source  # imports the networks
+    # these import the networks
+    from mmwsss.apis import build_images, evaluate_cams, evaluate_protocol, init_for_maps, label_source
 
-    model = init_for_maps(cfg, args.checkpoint, model_cfg)
+    dataset = build_images(cfg, args.split, args.protocol)
+    model = init_for_maps(cfg, args.checkpoint, model_cfg, dataset.metainfo['classes'])
     if args.protocol:
-        return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf)
-    collected = evaluate_cams(cfg, model, cfg[f'{args.split}_set'])
+        return evaluate_protocol(cfg, model, args.protocol, args.threshold, args.crf, dataset)
+    collected = evaluate_cams(cfg, model, dataset)
     curve = {'curve': collected.curve()} if collected.shows_a_class else {}
     return {'label_source': label_source(cfg), **collected.compute(args.threshold), **curve}
 

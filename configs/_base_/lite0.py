@@ -1,10 +1,11 @@
-# The small networks: EfficientNet-Lite0 from ImageNet (pip install "mmwsss[pretrained]"). The teacher is the whole
-# network with the pixel correlation module. The student is a vision transformer on its early stages: class token, patch
-# tokens and attention as of any ViT, with features that know something already. A scale may put it in the place of
-# vitb_r50.py for every config but r50.py and r101.py.
+# The small networks, of scale "small", in the place of ViT-B/16 and ResNet-50 + PCM: EfficientNet-Lite0 from ImageNet
+# (pip install "mmwsss[pretrained]"). The teacher is the whole network with the pixel correlation module. The student is
+# a vision transformer on its early stages: class token, patch tokens and attention as of any ViT, with features that
+# know something already.
 _base_ = './small_recipe.py'
 pretrained = True  # False: start from scratch
 weights = 'package://efficientnet-lite0'
+deep_weights = 'package://efficientnet-lite2'  # of the deeper CNN that is only compared with
 teacher_stride = 16  # 8: finer maps, about twice the time
 patch_size = 16  # of the student, in pixels; a multiple of its stem's stride
 stem_stage = 3  # last stage of the stem: 2 (stride 8, 40 channels), 3 (16, 112) or 4 (320)
@@ -13,12 +14,12 @@ stem_norm_eval = False  # True: the stem's batch norms keep ImageNet's statistic
 stem_frozen_stages = 0  # number of stages of the stem that do not learn
 embed_dims = 192
 num_layers = 4
-head_type = 'mmwsss.PooledHead'
-student_map = 'class_maps'  # 'patch_tokens': projected, as in the paper
-teacher_maps = 'classes'  # 'classes_and_extra': the paper's untrained map beside them
+head_type = 'mmwsss.ClassTokenHead'  # as in the paper; 'mmwsss.PooledHead'
+student_map = 'patch_tokens'  # projected, as in the paper; 'class_maps': the student's own
+teacher_maps = 'classes_and_extra'  # with the paper's untrained map; 'classes'
 student_init = None  # checkpoint of a whole classifier to start from
 teacher_init = None
-teacher_command = None  # it has the scale's name in it
+teacher_command = 'python tools/train.py configs/r50_pcm.py --scale small'
 
 # the name that all bases of networks give to it; these weights were trained with mean 127 and deviation 128
 imagenet = dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0], to_rgb=True)
@@ -81,4 +82,22 @@ teacher = dict(
         feature_channels=32,
         correlation_channels=64,
     ),
+)
+
+cnn = dict(
+    type='mmwsss.MapClassifier',
+    init_cfg=teacher_init and dict(type='Pretrained', checkpoint=teacher_init),
+    data_preprocessor=imagenet,
+    backbone=dict(teacher['backbone'], out_indices=(4,)),
+    head=dict(type='mmwsss.PooledHead', num_classes=_base_.num_classes, in_channels=320),
+)
+deep_cnn = dict(
+    cnn,
+    init_cfg=None,
+    backbone=dict(
+        cnn['backbone'],
+        name='tf_efficientnet_lite2',
+        init_cfg=dict(type='Pretrained', checkpoint=deep_weights) if pretrained else None,
+    ),
+    head=dict(cnn['head'], in_channels=352),
 )

@@ -1,44 +1,12 @@
 # Real photographs of many classes: clothing, tags of people as image labels, small networks on a CPU.
 #   python tools/pipeline.py configs/pipelines/ccp.py --cfg-options dataset_root=/path/to/ccp_wsss
+_base_ = '../_base_/small_pipeline.py'
 kind = 'pipeline'
 dataset_root = 'data/ccp_wsss'
 work_dir = 'work_dirs/ccp'
 title = 'Clothing (ccp_wsss), tags only'
-seed = 42
-threshold = 'val'  # chosen on the masks of the validation set: a little pixel supervision
-scale = 'small'
-img_size = 96
-epochs = 10
+epochs = 12
+crop_ratio = 0.7
 
 data = 'configs/data/ccp_wsss.py'
 data_options = dict(dataset_root=dataset_root)
-
-_small = dict(img_size=img_size, epochs=epochs, num_workers=1, crop_ratio=0.7)
-_maps = dict(img_size=img_size, scales=[1.0, 2.0], flip=True, size_divisor=8, batch_size=32)
-# the consistency loss acts on the student's own class maps: see _base_/vitmini_r18.py
-_form = dict(head_type='mmwsss.PooledHead', teacher_maps='classes')
-_cam = dict(config='configs/pseudo/gradcam_ms_crf.py', options=dict(**_maps, method='cam', mask_threshold=0.5))
-runs = dict(
-    teacher=dict(
-        config='configs/r50_pcm.py',
-        options=dict(**_small, lr=2e-3, teacher_maps='classes'),
-        maps=dict(config='configs/pseudo/pcm_ms_crf.py', options=_maps),
-    ),
-    control=dict(
-        config='configs/vitb.py',
-        options=dict(**_small, lr=1e-3, head_type='mmwsss.PooledHead'),
-        maps=_cam,
-    ),
-    student=dict(
-        config='configs/ts_vitb_r50_cos_global.py',
-        options=dict(**_small, **_form, lr=1e-3, student_map='class_maps'),
-        inputs=dict(teacher_checkpoint='teacher'),
-        maps=_cam,
-    ),
-    pseudo=dict(**_cam, of='student', match_crf=True),
-    segmentor=dict(
-        config='configs/seg/segformer_mit-b0_pseudo-512x512.py',
-        masks='pseudo',
-        options=dict(img_size=img_size, batch_size=16, epochs=10, num_workers=1, lr=5e-4, pretrained=False),
-    ),
-)

@@ -1,44 +1,18 @@
 # The whole main job on generated scenes, in a few minutes on two cores. The bias (chance of a chimney given smoke and
-# given none) is milder than the instrument's 0.95 / 0.15; the small teacher is drawn to chimneys all the same
-# (docs/results.md).
+# given none) is milder than the instrument's 0.95 / 0.15.
+_base_ = '../_base_/small_pipeline.py'
 kind = 'pipeline'
 work_dir = 'work_dirs/demo'
 title = 'mmwsss demo: generated plume scenes'
 seed = 0
-threshold = 'val'  # the threshold of the maps is chosen on the validation masks
-scale = 'small'
+img_size = 128
+epochs = 3
+crop_ratio = 1.0
+jitter = 0.0
+num_workers = 0
+segmentor_epochs = 5
 
 data = 'configs/data/plume_scenes.py'
 generate = dict(
     numbers=dict(train=800, val=100, test=160), size=96, seed=0, train_bias=(0.7, 0.4), test_bias=(0.5, 0.5)
-)
-
-# the consistency loss acts on the student's own class maps: see _base_/vitmini_r18.py
-_form = dict(head_type='mmwsss.PooledHead', teacher_maps='classes')
-_small = dict(img_size=96, crop_ratio=1.0, jitter=0.0, num_workers=0, epochs=8)
-_maps = dict(img_size=96, scales=[1.0, 2.0], size_divisor=8, batch_size=32)
-_cam = dict(config='configs/pseudo/gradcam_ms_crf.py', options=dict(**_maps, method='cam', mask_threshold=0.5))
-runs = dict(
-    teacher=dict(
-        config='configs/r50_pcm.py',
-        options=dict(**_small, lr=3e-3, teacher_maps='classes'),
-        maps=dict(config='configs/pseudo/pcm_ms_crf.py', options=_maps),
-    ),
-    control=dict(
-        config='configs/vitb.py',
-        options=dict(**_small, lr=1e-3, head_type='mmwsss.PooledHead'),
-        maps=_cam,
-    ),
-    student=dict(
-        config='configs/ts_vitb_r50_cos_global.py',
-        options=dict(**_small, **_form, lr=1e-3, student_map='class_maps'),
-        inputs=dict(teacher_checkpoint='teacher'),
-        maps=_cam,
-    ),
-    pseudo=dict(**_cam, of='student', match_crf=True),
-    segmentor=dict(
-        config='configs/seg/segformer_mit-b0_pseudo-512x512.py',
-        masks='pseudo',
-        options=dict(img_size=96, batch_size=16, epochs=6, lr=5e-4, num_workers=0, pretrained=False),
-    ),
 )

@@ -1,20 +1,25 @@
-# Pseudo masks of a segmentor for another round: probabilities of the classes of the image's label, averaged over flips,
-# cut by a rule that needs no mask. Between the cuts is the ignore label; both are lowered for an image whose surest
-# pixels are not sure.
+# Pseudo masks of a segmentor for another round: probabilities of the classes of the image's label, averaged over two
+# sizes, one of them mirrored. What is between two cuts gets the ignore label. Image labels choose the cuts: scores at
+# which a pixel shows the class with the two probabilities of cut_posteriors. Both cuts are lowered for an image whose
+# surest pixels are not sure. No mask is needed.
 _base_ = '../_base_/data_sets.py'
 kind = 'pseudo'
-img_size = 192
-scales = [1.0]
-flip = True
+img_size = 256
+scales = [0.625, 1.0]
+flip = 'alternate'
 size_divisor = 32
 threshold = 0.5  # of the masks that the refined ones are compared with
-ignore_band = (0.2, 0.5)
+cut_posteriors = (0.5, 0.8)  # None: ignore_band counts
+cut_images = 400  # with the class, and as many without it, from which the cuts are chosen
+ignore_band = (0.2, 0.5)  # where cut_posteriors is None
 band_shares = (0.3, 0.7)  # of the 99 % quantile of the image's own probabilities
 save_cam = False
 evaluation = 'masks'
 batch_size = 16
 num_workers = None  # processes that read pictures; None: some where there are four cores or more
 workers = None  # processes that refine; None: as many as pay
+
+_band = dict(ignore_band=ignore_band)
 
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
@@ -29,5 +34,6 @@ pseudo = dict(
     generator=dict(type='mmwsss.SegmentorMaps', scales=scales, flip=flip, size_divisor=size_divisor),
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
-    refine=[dict(type='mmwsss.ThresholdMask', ignore_band=ignore_band, band_shares=band_shares)],
+    label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, posteriors=cut_posteriors, images=cut_images),
+    refine=[dict(type='mmwsss.ThresholdMask', band_shares=band_shares, **({} if cut_posteriors else _band))],
 )

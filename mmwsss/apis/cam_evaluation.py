@@ -56,6 +56,31 @@ def build_source(
     )
 
 
+def build_images(cfg: Config, split: str = 'test', protocol: str | None = None) -> ImageDataset:
+    """The images of a split, or of a protocol of PASCAL VOC 2012 (then of the test set's folder).
+
+    Args:
+        cfg: A pseudo config.
+        split: ``'val'``, ``'test'`` or ``'pseudo'``, the training images.
+        protocol: See :data:`~mmwsss.evaluation.protocols.PROTOCOLS`.
+
+    Raises:
+        ValueError: If the config has no such split, or the protocol is unknown or has another number of images.
+    """
+    found = None if protocol is None else find_protocol(protocol)
+    name = f'{split}_set' if found is None else 'test_set'
+    if not cfg.get(name):
+        raise InputError(f'Expected a config with {name}, but the data of {cfg.filename} have none.')
+    settings = cfg[name].to_dict()
+    if found is not None:
+        settings['ann_file'] = found.ann
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    dataset = DATASETS.build(settings)
+    if found is not None and len(dataset) != found.images:
+        raise InputError(f'Expected {found.images} images for the protocol {protocol}, but got {len(dataset)}.')
+    return dataset
+
+
 def evaluate_cams(
     cfg: Config,
     model: BaseModel,
@@ -103,7 +128,14 @@ def _mask(info: Mapping[str, Any], array: str, path: str) -> np.ndarray | None:
     return read_mask(Path(info[path])) if path in info else None
 
 
-def evaluate_protocol(cfg: Config, model: BaseModel, name: str, threshold: float, crf: bool = False) -> dict[str, Any]:
+def evaluate_protocol(
+    cfg: Config,
+    model: BaseModel,
+    name: str,
+    threshold: float,
+    crf: bool = False,
+    dataset: ImageDataset | None = None,
+) -> dict[str, Any]:
     """Figures of maps under a named protocol of PASCAL VOC 2012.
 
     Args:
@@ -112,6 +144,7 @@ def evaluate_protocol(cfg: Config, model: BaseModel, name: str, threshold: float
         name: See :data:`~mmwsss.evaluation.protocols.PROTOCOLS`.
         threshold: Background's score; not used where the protocol takes the oracle's.
         crf: Whether the maps go through a dense CRF (preset ``'voc'``) first.
+        dataset: The protocol's images; by default from :func:`build_images`.
 
     Returns:
         dict: figures, with ``protocol``, ``crf``, ``label_source`` and ``is_oracle``.
@@ -120,11 +153,7 @@ def evaluate_protocol(cfg: Config, model: BaseModel, name: str, threshold: float
         ValueError: If the protocol is unknown or the data set has another number of images than it.
     """
     protocol = find_protocol(name)
-    settings = {**cfg.test_set.to_dict(), 'ann_file': protocol.ann}
-    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    dataset = DATASETS.build(settings)
-    if len(dataset) != protocol.images:
-        raise InputError(f'Expected {protocol.images} images for the protocol {name}, but got {len(dataset)}.')
+    dataset = build_images(cfg, protocol=name) if dataset is None else dataset
     collected = evaluate_cams(cfg, model, dataset, [{'type': 'mmwsss.CRFRefine', 'preset': 'voc'}] if crf else [])
     chosen = collected.best_threshold('miou') if protocol.oracle else threshold
     return {

@@ -11,8 +11,10 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
+from mmpretrain.models.classifiers.base import BaseClassifier
 from mmseg.models.segmentors.base import BaseSegmentor
 
+from mmwsss.cam import AnyClassifier
 from mmwsss.models.segmentors import SAMFinetuner
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.utils.errors import InputError
@@ -33,6 +35,8 @@ def init_classifier(
     trust: bool | None = None,
 ) -> BaseModel:
     """Build a classifier or distiller and load its weights, all of them or not at all.
+
+    A classifier of MMPretrain that is none of ours comes inside an :class:`~mmwsss.cam.AnyClassifier`.
 
     Args:
         checkpoint: The weights; a checkpoint of the project's own training carries its config.
@@ -62,16 +66,22 @@ def init_classifier(
         settings['data_preprocessor'] = config.data_preprocessor.to_dict()
     with trusting(trust):
         model = MODELS.build(settings)
-    if not hasattr(model, 'cam_classifier'):
+    ours = hasattr(model, 'cam_classifier')
+    if not ours and not isinstance(model, BaseClassifier):
         raise InputError(
-            f'Expected a MapClassifier or CrossArchDistiller for {checkpoint}, but got {type(model).__name__}.'
+            f'Expected a classifier or a CrossArchDistiller for {checkpoint}, but got {type(model).__name__}.'
         )
     load_weights(model, content, 'the model', checkpoint)
+    model = model if ours else AnyClassifier(model)
+    selecting: Any = model.cam_classifier.head if ours else model
     names = names_in(content) if checkpoint_classes is None else tuple(checkpoint_classes)
     if classes is not None:
-        channels = channels_of(checkpoint, names, model.num_classes, classes, class_map)
+        number: Any = model.num_classes
+        if number is None:
+            raise InputError(f'Expected a classifier whose head says its num_classes in {checkpoint}, but it does not.')
+        channels = channels_of(checkpoint, names, number, classes, class_map)
         if channels is not None:
-            model.cam_classifier.head.select_classes(channels)
+            selecting.select_classes(channels)
         names = tuple(classes)
     model.class_names = names  # None: unknown
     return model.to(_device(device)).eval()

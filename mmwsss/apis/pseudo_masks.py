@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source, label_source
 from mmwsss.apis.inference import init_for_maps
+from mmwsss.apis.label_cuts import label_cuts
 from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
 from mmwsss.utils.dependencies import HOSTS, installed_version
 from mmwsss.utils.errors import InputError
-from mmwsss.utils.files import content_hash, file_sha256
+from mmwsss.utils.files import content_hash, file_sha256, read_json, write_json
 from mmwsss.version import __version__
 
 _PACE_ONLY = ('batch_size', 'num_workers', 'workers')  # settings that change no mask
@@ -87,11 +89,15 @@ def make_pseudo(
     content = mask_settings(cfg)
     content['dataset'] = settings.dataset.to_dict()
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
+    steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, Path(out_dir))
+    if cuts is not None:
+        steps[-1]['ignore_band'] = tuple(cuts['ignore_band'])
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
         'checkpoint_sha256': file_sha256(checkpoint),
         'checkpoint': str(checkpoint),
         'label_source': label_source(cfg),
+        'label_cuts': cuts,
         'config': content,
         'versions': versions(),
     }
@@ -101,7 +107,7 @@ def make_pseudo(
             classes,
             settings.fusion.to_dict() if settings.get('fusion') else None,
             settings.unrefined.to_dict(),
-            [step.to_dict() for step in settings.refine],
+            steps,
             settings.get('save_cam', False),
         ),
         identity,
@@ -117,3 +123,14 @@ def make_pseudo(
             lambda batches: build_source(cfg, model, dataset, batches),
             settings.get('batch_size', 8),
         )
+
+
+def _label_cuts(cfg: Config, model: BaseModel, out_dir: Path) -> dict[str, Any] | None:
+    """The cuts that image labels choose, where the config says so; those of the folder, if it has some."""
+    settings, file = cfg.pseudo.get('label_cuts'), out_dir / 'label_cuts.json'
+    if not settings:
+        return None
+    if not file.is_file():
+        settings = settings.to_dict()
+        write_json(file, label_cuts(cfg, model, settings.pop('dataset'), **settings))
+    return read_json(file)

@@ -140,6 +140,8 @@ def fit_batches(cfg: Config) -> str | None:
     images = len(HOST_DATASETS.build(without_pictures(loader.dataset.to_dict())))
     plan = plan_batches(images, loader.batch_size, loader.get('drop_last', False), get_world_size())
     loader.update(batch_size=plan.batch_size, drop_last=plan.drop_last)
+    if plan.repeats > 1:
+        loader.dataset = ConfigDict(type='RepeatDataset', times=plan.repeats, dataset=loader.dataset)
     return plan.note
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from mmengine.model import BaseModel
+import torch.nn as nn
 from torch import Tensor
 
+from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max, scaled_inputs
 from mmwsss.cam.methods import HEADS, LAYERED, METHODS
 from mmwsss.models.classifiers import MapClassifier
@@ -56,8 +57,9 @@ class CAMGenerator:
     the classes asked for. Below the first target layer the network runs without gradients.
 
     Args:
-        method: ``'gradcam'``, ``'gradcampp'``, ``'layercam'`` and ``'scorecam'`` on any classifier; ``'rollout'`` on
-            any with attention; ``'acr'`` and ``'acr_unrefined'`` on a ViT; ``'cam'``, the maps of a
+        method: ``'gradcam'``, ``'gradcampp'``, ``'layercam'`` and ``'scorecam'`` on any classifier, also on those of
+            MMPretrain, timm and torchvision (:class:`~mmwsss.cam.any_classifier.AnyClassifier`); ``'rollout'`` on any
+            of ours with attention; ``'acr'`` and ``'acr_unrefined'`` on a ViT; ``'cam'``, the maps of a
             :class:`~mmwsss.models.heads.PooledHead`; ``'pcm'``, those of a :class:`~mmwsss.models.heads.PCMHead`;
             ``'transcam'``, those of a :class:`~mmwsss.models.heads.TransCAMHead`. See :mod:`mmwsss.cam.methods`.
         target_layers: Layers of the first four, counted from the end or by name; see
@@ -101,18 +103,19 @@ class CAMGenerator:
         self.scales, self.flip = tuple(scales), flip
         self.per_scale_min_max, self.classes = per_scale_min_max, classes
         self.size_divisor = size_divisor
+        self._wrapped: AnyClassifier | None = None
 
     @property
     def num_layers(self) -> int:
         """Number L of maps for each class."""
         return len(self.target_layers) if self.method in LAYERED else 1
 
-    def __call__(self, model: BaseModel, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
+    def __call__(self, model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> CAMs:
         """Compute the maps of a batch.
 
         Args:
-            model: A :class:`~mmwsss.models.classifiers.MapClassifier`, or a distiller (its student is meant), in eval
-                mode.
+            model: A :class:`~mmwsss.models.classifiers.MapClassifier`, a distiller (its student is meant), or any other
+                network from images to logits, in eval mode.
             inputs: Normalised images (B, 3, H, W).
             labels: bool (B, K), needed for ``classes='label'``.
 
@@ -123,12 +126,23 @@ class CAMGenerator:
             ValueError: If labels are missing or of another shape, the model is in training mode, has no head for the
                 method, or was built inside :func:`torch.inference_mode`.
         """
-        classifier: MapClassifier = model.cam_classifier
+        classifier = self._classifier_of(model)
+        if isinstance(classifier, AnyClassifier) and not classifier.training:
+            classifier.look_at(inputs)
         self._check(classifier, inputs, labels)
         with _without_inference_mode():
             return self._compute(classifier, inputs.clone() if inputs.is_inference() else inputs, labels)
 
-    def _compute(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> CAMs:
+    def _classifier_of(self, model: nn.Module) -> MapClassifier | AnyClassifier:
+        ours = getattr(model, 'cam_classifier', None)
+        if ours is not None:
+            return ours
+        if self._wrapped is None or self._wrapped.model is not model:
+            self._wrapped = AnyClassifier(model)
+        self._wrapped.training = model.training
+        return self._wrapped
+
+    def _compute(self, classifier: MapClassifier | AnyClassifier, inputs: Tensor, labels: Tensor | None) -> CAMs:
         scores = None
         if self.classes != 'label' or labels is None:
             with torch.no_grad():
@@ -160,9 +174,14 @@ class CAMGenerator:
     def _at_size(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
         return resize_cam(scale_min_max(maps) if self.per_scale_min_max else maps, size)
 
-    def _check(self, classifier: MapClassifier, inputs: Tensor, labels: Tensor | None) -> None:
+    def _check(self, classifier: MapClassifier | AnyClassifier, inputs: Tensor, labels: Tensor | None) -> None:
         if classifier.training:
             raise ValueError('Expected a model in eval mode, but it is in training mode.')
+        if isinstance(classifier, AnyClassifier) and self.method not in LAYERED:
+            raise InputError(
+                f'Expected a method of {list(LAYERED)} for a {type(classifier.model).__name__}, which is no '
+                f'MapClassifier, but got {self.method!r}.'
+            )
         head = HEADS.get(self.method)
         if head is not None and not isinstance(classifier.head, head):
             raise InputError(

@@ -11,17 +11,18 @@ from mmpretrain.models.backbones import ResNet
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from mmwsss.models.backbones import TimmFeatures
-from mmwsss.models.backbones.attention import transformer_blocks
+from mmwsss.cam.any_classifier import AnyClassifier
+from mmwsss.models.backbones import TimmFeatures, TimmTokens
+from mmwsss.models.backbones.attention import first_norm, transformer_blocks
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.utils.errors import InputError
 
 
-def target_layers(model: MapClassifier, layers: Sequence[int | str]) -> list[nn.Module]:
+def target_layers(model: MapClassifier | AnyClassifier, layers: Sequence[int | str]) -> list[nn.Module]:
     """Modules whose outputs a gradient CAM reads.
 
     Args:
-        model: The classifier.
+        model: The classifier; one that is not ours says itself which they are.
         layers: Numbers count blocks from the end (-1 is the last): for a ViT the first norm of each block (the paper's
             ``blocks[-1].norm1``), for a Conformer the same of its transformer branch, for a ResNet its residual blocks
             (``layer4[-1]``), for a network of timm its stages. A string names any submodule of the model.
@@ -29,8 +30,10 @@ def target_layers(model: MapClassifier, layers: Sequence[int | str]) -> list[nn.
     Raises:
         ValueError: If a layer does not exist, or the backbone's blocks are not known; says which there are.
     """
+    if isinstance(model, AnyClassifier):
+        return model.target_layers(layers)
     backbone = model.backbone
-    blocks: list[nn.Module] = [block.ln1 for block in transformer_blocks(backbone)]
+    blocks: list[nn.Module] = [first_norm(block) for block in transformer_blocks(backbone)]
     if isinstance(backbone, ResNet):
         blocks = [block for name in backbone.res_layers for block in getattr(backbone, name)]
     if isinstance(backbone, TimmFeatures):
@@ -77,13 +80,20 @@ class LayerTap:
         self._activations: dict[int, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         self._grid: tuple[int, int] | None = None
+        self._size: tuple[int, int] | None = None
 
     def __enter__(self) -> LayerTap:
         self._grad_mode = torch.no_grad()
         self._grad_mode.__enter__()
         for index, layer in enumerate(self._layers):
             self._handles.append(layer.register_forward_hook(self._keep(index)))
+        if isinstance(self._model, AnyClassifier):
+            self._handles.append(self._model.register_forward_pre_hook(self._keep_size))
+            return self
         backbone = self._model.backbone
+        if isinstance(backbone, TimmTokens):
+            self._handles.append(backbone.register_forward_pre_hook(self._keep_grid_of))
+            return self
         patches = getattr(backbone, 'patch_embed', None) or getattr(backbone, 'trans_patch_conv', None)
         if patches is not None:
             self._handles.append(patches.register_forward_hook(self._keep_grid))
@@ -113,7 +123,15 @@ class LayerTap:
         rows, columns = output.shape[2:] if isinstance(output, Tensor) else output[1]
         self._grid = (rows, columns)
 
+    def _keep_grid_of(self, backbone: TimmTokens, args: tuple) -> None:
+        self._grid = backbone.grid(args[0])
+
+    def _keep_size(self, _module: nn.Module, args: tuple) -> None:
+        self._size = (args[0].shape[2], args[0].shape[3])
+
     def _to_map(self, value: Tensor) -> Tensor:
+        if isinstance(self._model, AnyClassifier) and self._size is not None:
+            return self._model.to_map(value, self._size)
         if value.ndim == 4:
             return value
         if self._grid is None:

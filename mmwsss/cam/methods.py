@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.class_token import class_token_only
 from mmwsss.cam.functional import (
     attention_rollout,
@@ -29,9 +30,10 @@ from mmwsss.cam.layer_tap import LayerTap, target_layers
 from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads import PCMHead, PooledHead, TransCAMHead
+from mmwsss.utils.errors import InputError
 
 Pairs = tuple[Tensor, Tensor]
-Method = Callable[[MapClassifier, Tensor, Pairs, Sequence[int | str]], tuple[Tensor, Tensor]]
+Method = Callable[[Any, Tensor, Pairs, Sequence[int | str]], tuple[Tensor, Tensor]]
 
 _SCORE_BATCH = 32
 
@@ -55,7 +57,7 @@ def backward_groups(images: Tensor) -> Iterator[Tensor]:
 
 
 def gradient_maps(
-    classifier: MapClassifier,
+    classifier: MapClassifier | AnyClassifier,
     inputs: Tensor,
     pairs: Pairs,
     layers: Sequence[int | str],
@@ -63,7 +65,9 @@ def gradient_maps(
 ) -> tuple[Tensor, Tensor]:
     """Maps by a rule of activation and gradient, of all layers from one forward pass."""
     by_number = all(isinstance(layer, int) for layer in layers)  # a name may mean a part of the last block
-    shortened = class_token_only(classifier) if by_number else contextlib.nullcontext()
+    shortened: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if by_number and isinstance(classifier, MapClassifier):
+        shortened = class_token_only(classifier)
     with shortened, LayerTap(classifier, target_layers(classifier, layers)) as tap:
         logits = classifier(inputs).float()
         activations = tap.maps()
@@ -89,7 +93,7 @@ def head_maps(
 
 @torch.no_grad()
 def score_maps(
-    classifier: MapClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
+    classifier: MapClassifier | AnyClassifier, inputs: Tensor, pairs: Pairs, layers: Sequence[int | str]
 ) -> tuple[Tensor, Tensor]:
     """Score-CAM (Wang et al., CVPRW 2020): channels weighted by the score of the image seen through them.
 
@@ -124,7 +128,8 @@ def rollout_maps(
         feats = classifier.extract_feat(inputs)
     logits = classifier.head(feats).float()
     joint = attention_rollout([mean.float() for mean in attentions.means])
-    cam = joint[:, 0, 1:].reshape(-1, 1, *_grid(feats, joint))
+    grid = _grid(classifier, feats, joint)
+    cam = joint[:, 0, -grid[0] * grid[1] :].reshape(-1, 1, *grid)
     return cam[pairs[0]], logits
 
 
@@ -136,7 +141,7 @@ def transcam_maps(
     with explicit_attention(classifier.backbone) as attentions:
         feats = classifier.extract_feat(inputs)
     means = [mean.float() for mean in attentions.means]
-    _grid(feats, means[0])
+    _grid(classifier, feats, means[0])
     class_maps = classifier.head.class_maps(feats).float().relu()
     return _spread(class_maps[pairs], pairs[0], means)[:, None], classifier.head(feats).float()
 
@@ -157,12 +162,13 @@ def attention_gradient_maps(
         feats = classifier.extract_feat(inputs)
         logits = classifier.head(feats).float()
         heads = [attentions.heads[number] for number in sorted(attentions.heads)]
-        grid = _grid(feats, attentions.means[0])
+        grid = _grid(classifier, feats, attentions.means[0])
+        patches = grid[0] * grid[1]
         maps = inputs.new_zeros((len(pairs[0]), *grid), dtype=torch.float32)
         for group in backward_groups(pairs[0]):
             images, classes = pairs[0][group], pairs[1][group]
             gradients = torch.autograd.grad(logits[images, classes].sum(), heads, retain_graph=True)
-            rows = torch.stack([gradient[images].float().relu().mean(1)[:, 0, 1:] for gradient in gradients])
+            rows = torch.stack([gradient[images].float().relu().mean(1)[:, 0, -patches:] for gradient in gradients])
             maps[group] = rows.sum(0).view(-1, *grid)
     if refine:
         maps = _spread(maps, pairs[0], [mean.detach().float() for mean in attentions.means])
@@ -182,12 +188,15 @@ def _spread(maps: Tensor, images: Tensor, attentions: Sequence[Tensor]) -> Tenso
     return spread
 
 
-def _grid(feats: Any, attention: Tensor) -> tuple[int, int]:
+def _grid(classifier: MapClassifier, feats: Any, attention: Tensor) -> tuple[int, int]:
     """Rows and columns of the patches, from a backbone's last [map, class token]."""
     grid = tuple(feats[-1][0].shape[2:])
-    if grid[0] * grid[1] != attention.shape[-1] - 1:
+    extra = getattr(classifier.backbone, 'num_extra_tokens', 1)  # a Conformer has its class token alone
+    if extra < 1:
+        raise InputError('Expected a class token, whose attention is the map, but the backbone has none.')
+    if grid[0] * grid[1] != attention.shape[-1] - extra:
         raise ValueError(
-            f'Expected a feature map on the grid of the {attention.shape[-1] - 1} patches, but got one of {grid}.'
+            f'Expected a feature map on the grid of the {attention.shape[-1] - extra} patches, but got one of {grid}.'
         )
     return grid
 

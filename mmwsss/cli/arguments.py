@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmwsss.datasets.groups import Grouping
+
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 TRACEBACK_VARIABLE = 'MMWSSS_TRACEBACK'
 """Environment variable with which a user's error shows its whole traceback too."""
@@ -91,6 +93,32 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--launcher``, and ``--local_rank``, which old launchers give."""
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none', help='what started this and other processes')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_grouping_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which frames belong together; see :func:`grouping_of`."""
+    parser.add_argument(
+        '--blocks',
+        metavar='PATTERN',
+        help='regular expression on the paths of frames, with groups camera, day, hour or block: '
+        r"'(?P<camera>cam\d+)_(?P<day>\d{8})_(?P<hour>\d\d)'; frames of a camera and day are one block",
+    )
+    parser.add_argument('--block-table', metavar='CSV', help='table of frames and their blocks')
+    parser.add_argument(
+        '--block-columns', nargs=2, default=('path', 'block'), metavar=('FRAME', 'BLOCK'), help='its columns'
+    )
+
+
+def grouping_of(args: argparse.Namespace, root: str) -> Grouping:
+    """The grouping that a tool was called with.
+
+    Args:
+        args: Arguments of :func:`add_grouping_arguments`.
+        root: Folder of the images.
+    """
+    from mmwsss.datasets.groups import Grouping
+
+    return Grouping(args.block_table, tuple(args.block_columns), args.blocks, root)
 
 
 def add_trust_flag(parser: argparse.ArgumentParser) -> None:

@@ -174,7 +174,7 @@ def _count_classes(name: str, dataset: ImageDataset, split: SplitReport, report:
     if not split.negatives:
         report.notes.append(f'{name}: every image shows a class: without images of none, maps have nothing to avoid')
     scan = table.scan
-    if scan is not None and len(scan.folders) == 1 and not scan.direct and split.images:
+    if scan is not None and len(scan.folders) == 1 and not scan.direct.total() and split.images:
         report.notes.append(
             f'{name}: all images lie below the one class {classes[0]!r}, in sub-folders; if those are the classes, '
             'give that folder'

@@ -60,6 +60,11 @@ def _refuse_splits(folder: str, counts: Counter, scan: FolderScan, classes: Sequ
     names = sorted(counts)
     if classes or not look_like_splits(names) or (len(names) == 1 and scan.direct[names[0]]):
         return
+    if len(names) == 1:
+        raise InputError(
+            f'Expected one sub-folder a class in {folder}, but {names[0]} looks like a part of a data set, with the '
+            f'classes one level deeper: give {osp.join(folder, names[0])}, or classes={names} if it is a class.'
+        )
     raise InputError(
         f'Expected one sub-folder a class in {folder}, but {", ".join(names)} look like parts of a data set: give the '
         f'folder of one part ({osp.join(folder, names[0])}) to train on, and the others as val_img and test_img.'

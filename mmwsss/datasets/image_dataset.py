@@ -25,7 +25,8 @@ class ImageDataset(Protocol):
 
         Returns:
             dict: ``img_path``; ``gt_label``, int64 (n,), ascending indices of the classes that the image shows;
-            ``gt_score``, float32 (K,), 1 for those and 0 for the others. Where it has them: ``img``, a generated
+            ``gt_score``, float32 (K,), 1 for those and 0 for the others, or between in a training set whose labels
+            are doubted. Where it has them: ``img``, a generated
             picture, uint8 BGR (H, W, 3); ``seg_map_path`` or ``gt_seg_map`` (uint8 (H, W)), ground truth for
             evaluation; ``context_path`` or ``context_map``, masks of what co-occurs; ``refused``, why the picture must
             not be read.

@@ -20,7 +20,7 @@ from mmwsss.datasets.masks import parse_mask_values
 from mmwsss.datasets.metainfo import palette
 from mmwsss.datasets.outside import Outside
 from mmwsss.datasets.pictures import check_picture
-from mmwsss.datasets.spelling import names_of, spelling
+from mmwsss.datasets.spelling import names_of, plain_negatives, spelling
 from mmwsss.registry import DATASETS
 from mmwsss.utils.errors import InputError
 
@@ -36,7 +36,8 @@ class ImageLabelDataset(BaseDataset):
     * a ``.json`` file in MMPretrain's form: ``{"metainfo": {"classes": [...]}, "data_list": [{"img_path": ...,
       "gt_label": index or [indices]}]}``;
     * a ``.csv`` file with a header and the columns path and label (names, several joined by ``;``, none for an image
-      without any class);
+      without any class), and where people voted on the label or doubt it, ``votes_for,votes_against`` or
+      ``probability``: how probable it is that the label is right;
     * or, without ``ann_file``, one sub-folder a class.
 
     What else is understood is in :mod:`mmwsss.datasets.label_file`, how names are compared in
@@ -44,9 +45,13 @@ class ImageLabelDataset(BaseDataset):
     refused. Pictures outside the image folder are refused by one rule; see :mod:`mmwsss.datasets.outside`.
 
     An image without any class is a negative: it trains and it gets an all-background mask. A data set that gives such
-    images a class of their own ("no_smoke") names it in ``negative_classes``; it then is no class of the metainfo.
+    images a class of their own ("clear") names it in ``negative_classes``; it then is no class of the metainfo. Names
+    that can only mean that ("no_smoke" beside "smoke", "none") need not be named: they are negatives unless ``classes``
+    names them; see :func:`~mmwsss.datasets.spelling.plain_negatives`.
 
-    Every item has ``gt_label``, int64 class indices (n,), and ``gt_score``, the multi-hot float32 vector (K,). Masks
+    Every item has ``gt_label``, int64 class indices (n,) of what is at least as probable as not, and ``gt_score``, the
+    multi-hot float32 vector (K,); of a training set it is the target of the loss, with the probabilities of labels that
+    were voted on or doubted (:func:`~mmwsss.datasets.votes.probability_of`). Masks
     are for evaluation alone: their paths are in an item only when ``test_mode`` is on. ``refused`` says of an item why
     its image must not be read.
 
@@ -69,6 +74,7 @@ class ImageLabelDataset(BaseDataset):
 
     Attributes:
         notes: What of the labels was understood, joined or left out.
+        negative_classes: Names that mean "none of the classes", those that were not named included.
         table: The rows of the label file or the folders, and what a scan left out.
 
     Raises:
@@ -110,6 +116,7 @@ class ImageLabelDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Read the label file or the folders, and check every label and, to train, every file."""
         table = self.table = self._read_table()
+        self._add_plain_negatives(table)
         classes = self._choose_classes(table)
         if not table.rows:
             left_out = ' '.join(f'{line}.' for line in (table.scan.notes() if table.scan else []))
@@ -144,6 +151,18 @@ class ImageLabelDataset(BaseDataset):
             return read_class_folders(folder, given, self.follow_links)
         return read_label_file(self.ann_file, folder, given, self.negative_classes)
 
+    def _add_plain_negatives(self, table: LabelTable) -> None:
+        """Names that can only mean "no class" join those that the user named."""
+        given = names_of(self._metainfo.get('classes'), 'classes')
+        own = {spelling(name) for name in (*given, *self.negative_classes)}
+        found = [name for name in plain_negatives((*table.names, *given)) if spelling(name) not in own]
+        if not found or len(found) == len(table.names):
+            return
+        self.negative_classes += tuple(found)
+        table.notes.append(
+            f'{", ".join(map(repr, found))} read as "no class"; a name in classes is a class, whatever it is called'
+        )
+
     def _choose_classes(self, table: LabelTable) -> tuple[str, ...]:
         """Names that count; none of them may mean "no class"."""
         negatives = {spelling(name) for name in self.negative_classes}
@@ -174,13 +193,30 @@ class ImageLabelDataset(BaseDataset):
                     f'{list(self.negative_classes)} in {row.where}, but got {name!r}.'
                 )
         gt_label = np.unique(np.array([index[spelling(name)] for name in wanted], np.int64))
-        gt_score = np.zeros(len(index), np.float32)
+        target = np.zeros(len(index), np.float32)
+        target[gt_label] = 1
+        if row.probability is not None:
+            target = self._doubted(target, row)
+            gt_label = np.flatnonzero(target >= 0.5)
+        gt_score = np.zeros_like(target)
         gt_score[gt_label] = 1
         return {
             'img_path': osp.join(self.data_prefix['img_path'], row.path),
             'gt_label': gt_label,
-            'gt_score': gt_score,
+            'gt_score': gt_score if self.test_mode else target,  # figures and maps know yes and no alone
         }
+
+    def _doubted(self, target: np.ndarray, row: LabelRow) -> np.ndarray:
+        """Probabilities (K,) of the classes, where those of ``target`` are right with ``row.probability``."""
+        probability = np.float32(row.probability)
+        if target.any():
+            return target * probability
+        if len(target) > 1 and probability < 0.5:
+            raise InputError(
+                f'Expected a label that says which class is there in {row.where}, but its votes only say that there is '
+                'one.'
+            )
+        return np.full_like(target, (1 - probability) / len(target))
 
     def _add_masks(self, data_list: list[dict], rows: Sequence[LabelRow]) -> None:
         """Paths of the masks, how they are read, and a look at some of them."""

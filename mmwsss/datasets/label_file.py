@@ -4,8 +4,9 @@ What is understood beyond the plain forms (see :class:`~mmwsss.datasets.ImageLab
 
 * a byte-order mark, ``.JSON`` and ``.CSV``, tabs or semicolons between columns, backslashes in paths;
 * a CSV without a header: its first row names a picture;
-* a CSV whose labels are all ``0`` or ``1``: 1 is the one class (named by ``classes``, else by the header's word, else
-  ``1``), 0 is none;
+* a CSV whose labels are all ``0`` or ``1`` (``no`` or ``yes``, ``false`` or ``true``): 1 is the one class (named by
+  ``classes``, else by the header's word, else ``1``), 0 is none;
+* columns ``votes_for,votes_against`` or ``probability`` behind the label; see :mod:`mmwsss.datasets.votes`;
 * JSON labels as names, and one-hot lists (all of the length of the classes, with a value that repeats).
 """
 

@@ -38,6 +38,11 @@ def join_rows(rows: Iterable[LabelRow], negatives: Container[str]) -> tuple[list
                 f'Expected rows of one picture that agree, but {before.where} says {_say(before)} of {row.path} and '
                 f'{row.where} says {_say(row)}.'
             )
+        if before.probability != row.probability:
+            raise InputError(
+                f'Expected one row of votes or one probability for {row.path}, but {before.where} and {row.where} '
+                'differ: add the votes up in one row.'
+            )
         joined += 1
         known = {spelling(name) for name in before.labels}
         more = tuple(name for name in row.labels if spelling(name) not in known)

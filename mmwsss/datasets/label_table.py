@@ -17,11 +17,13 @@ class LabelRow:
         path: As the file has it, relative to the image folder.
         labels: Names; none for "no class".
         where: File and line, for a message.
+        probability: How probable it is that the labels are right, in [0, 1]; None: nobody doubts them.
     """
 
     path: str
     labels: tuple[str, ...]
     where: str
+    probability: float | None = None
 
 
 @dataclass

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os.path as osp
 from collections.abc import Mapping
 from typing import Any
 
+from mmwsss.datasets.groups import group_in_table, read_group_table
 from mmwsss.datasets.image_label import ImageLabelDataset
 from mmwsss.registry import DATASETS
-from mmwsss.utils.errors import InputError, MissingFileError
+from mmwsss.utils.errors import InputError
 
 
 def split_of(group: str, shares: Mapping[str, float], seed: int = 0) -> str:
@@ -80,34 +80,14 @@ class PhotoSplitDataset(ImageLabelDataset):
         return chosen
 
     def _part_of(self, path: str, groups: Mapping[str, str] | None) -> str:
-        stem = osp.splitext(osp.basename(path))[0]
         if groups is None:
-            return split_of(stem, self.shares, self.split_seed)
-        inside = osp.relpath(path, self.data_prefix['img_path'] or '.')
-        for name in (inside, osp.splitext(inside)[0], stem, osp.basename(path)):
-            if name in groups:
-                return split_of(groups[name], self.shares, self.split_seed)
-        raise InputError(f'Expected the photo of {path} in {self.group_file}, but it is not there.')
+            return split_of(osp.splitext(osp.basename(path))[0], self.shares, self.split_seed)
+        photo = group_in_table(path, self.data_prefix['img_path'], groups)
+        if photo is None:
+            raise InputError(f'Expected the photo of {path} in {self.group_file}, but it is not there.')
+        return split_of(photo, self.shares, self.split_seed)
 
     def _read_groups(self) -> dict[str, str] | None:
         if self.group_file is None:
             return None
-        path = osp.join(self.data_root, self.group_file)
-        if not osp.isfile(path):
-            raise MissingFileError(f'Expected a CSV of crops and their photos, but there is no {path}.')
-        with open(path, encoding='utf-8-sig', newline='') as handle:
-            rows = csv.DictReader(handle)
-            missing = [name for name in self.group_columns if name not in (rows.fieldnames or [])]
-            if missing:
-                raise InputError(f'Expected the columns {self.group_columns} in {path}, but {missing} are not there.')
-            crop, photo = self.group_columns
-            groups: dict[str, str] = {}
-            for row in rows:
-                if not row[crop] or not row[photo]:
-                    raise InputError(f'Expected a {crop} and a {photo} in {path}, line {rows.line_num}, but got {row}.')
-                if groups.setdefault(row[crop], row[photo]) != row[photo]:
-                    raise InputError(
-                        f'Expected one {photo} of {row[crop]} in {path}, but got {groups[row[crop]]!r} and '
-                        f'{row[photo]!r} (line {rows.line_num}).'
-                    )
-            return groups
+        return read_group_table(osp.join(self.data_root, self.group_file), self.group_columns)

@@ -39,7 +39,7 @@ def _readable_suffixes() -> frozenset[str]:
             module = importlib.import_module(package)
             if register is not None:
                 getattr(module, register)()
-        except (ImportError, AttributeError):
+        except Exception:  # not installed, or of another Pillow, or without the library that it binds
             continue
         found.update(suffixes.split())
     return frozenset(found)

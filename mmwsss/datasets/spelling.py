@@ -5,6 +5,7 @@
 * A text where several names could stand is one name: ``classes='smoke'`` is ``('smoke',)``.
 * Of several spellings of one class in a file the most frequent one is its name.
 * Labels that are all ``0`` or ``1`` say whether the one class is there; see :mod:`mmwsss.datasets.label_file`.
+* A name that can only mean "no class" is none (:func:`plain_negatives`), unless ``classes`` names it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,16 @@ USUAL_NEGATIVES = frozenset(
         'healthy',
     ]
 )
-"""Names that usually mean "no class"; a class that is called so is pointed out, never changed."""
+"""Names that usually mean "no class"; a class that is called so is pointed out, and stays one unless
+:func:`plain_negatives` has it."""
+
+ABSENT_AND_PRESENT = (('0', '1'), ('no', 'yes'), ('false', 'true'))
+"""Two names that say of one class whether it is there."""
+
+_NOTHING = frozenset(['none', 'negative', 'negatives', 'background', 'nothing'])
+_WITHOUT = ('no', 'not', 'non', 'without')
+_SHORTEST = 3
+"""Letters of a name that may follow ``no`` without a blank: ``nosmoke``."""
 
 SPLIT_NAMES = frozenset(
     ['train', 'training', 'trainval', 'val', 'valid', 'validation', 'dev', 'test', 'testing', 'eval', 'evaluation']
@@ -82,6 +92,25 @@ def main_spellings(counts: Mapping[str, int]) -> dict[str, str]:
     for name, number in counts.items():
         groups.setdefault(spelling(name), Counter())[name] += number
     return {key: min(group, key=lambda name: (-group[name], name)) for key, group in groups.items()}
+
+
+def plain_negatives(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of a data set that can only mean "no class": they are no classes, unless somebody says that they are.
+
+    ``none``, ``negative``, ``background`` and ``nothing``; ``no``, ``not``, ``non`` or ``without`` and another name of
+    the data set (``no smoke``, ``Non-Smoke``, ``nosmoke`` beside ``smoke``); ``0`` where the only other name is ``1``,
+    ``no`` beside ``yes``, ``false`` beside ``true``. What is left where nothing else is named stays a class.
+
+    >>> plain_negatives(['Smoke', 'No_Smoke', 'no fire', 'clear', 'None'])
+    ('No_Smoke', 'None')
+    """
+    names = tuple(names)
+    keys = {spelling(name) for name in names}
+    absent = {pair[0] for pair in ABSENT_AND_PRESENT if keys == set(pair)}
+    absent |= _NOTHING
+    absent |= {f'{word} {key}' for key in keys for word in _WITHOUT}
+    absent |= {f'{word}{key}' for key in keys if len(key) >= _SHORTEST for word in ('no', 'non')}
+    return tuple(name for name in names if spelling(name) in absent)
 
 
 def looks_negative(name: str) -> bool:

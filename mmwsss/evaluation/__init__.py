@@ -2,11 +2,13 @@
 
 from mmwsss.evaluation.cam_figures import CamFigures, co_occurrence
 from mmwsss.evaluation.figures import SegmentationFigures, segmentation_figures
+from mmwsss.evaluation.label_posterior import LabelPosterior
 from mmwsss.evaluation.metric import WeakSegMetric
 from mmwsss.evaluation.pixel_counts import PixelCounts, count_pixels, value_counts
 
 __all__ = [
     'CamFigures',
+    'LabelPosterior',
     'PixelCounts',
     'SegmentationFigures',
     'WeakSegMetric',

@@ -16,7 +16,7 @@ from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.exports.mask_folder import Correction, MaskFolder
 from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import bridged, fill, trace
-from mmwsss.exports.runs import from_counts
+from mmwsss.structures.run_lengths import decode_run_lengths
 from mmwsss.utils.dependencies import require
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import read_json, write_json
@@ -47,14 +47,9 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
     if isinstance(segmentation, list):
         parts = [fill([_corners(part)], size) for part in segmentation]
         return np.logical_or.reduce(parts) if parts else np.zeros(size, bool)
-    if not isinstance(segmentation, Mapping) or not {'size', 'counts'} <= segmentation.keys():
+    if not isinstance(segmentation, Mapping):
         raise InputError(f'Expected polygons or run lengths with size and counts, but got {str(segmentation)[:60]!r}.')
-    if tuple(segmentation['size']) != size:
-        raise InputError(f'Expected run lengths of the size {list(size)}, but got {segmentation["size"]}.')
-    if isinstance(segmentation['counts'], list):
-        return from_counts(segmentation['counts'], size[0] * size[1]).reshape(size, order='F')
-    coco = require('pycocotools.mask', 'The import from COCO')
-    return coco.decode({'size': list(size), 'counts': segmentation['counts'].encode('ascii')}).astype(bool)
+    return decode_run_lengths(segmentation, *size)
 
 
 def _corners(polygon: list[float]) -> np.ndarray:

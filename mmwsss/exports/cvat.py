@@ -18,7 +18,8 @@ import numpy as np
 from mmwsss.exports.mask_folder import IGNORE_NAME, Correction, MaskFolder
 from mmwsss.exports.options import ExportOptions, place_picture, regions_of
 from mmwsss.exports.outlines import fill
-from mmwsss.exports.runs import counts_from_zeros, from_counts
+from mmwsss.exports.runs import counts_from_zeros
+from mmwsss.structures.run_lengths import from_counts
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmwsss.utils.errors import InputError
-
 
 def runs_of(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values and lengths of the runs of a sequence.
@@ -30,22 +28,3 @@ def counts_from_zeros(flat: np.ndarray) -> list[int]:
     """
     values, lengths = runs_of(np.asarray(flat, bool))
     return [0] * bool(values.size and values[0]) + lengths.tolist()
-
-
-def from_counts(counts: list[int], number: int) -> np.ndarray:
-    """The binary sequence of :func:`counts_from_zeros`.
-
-    Args:
-        counts: Lengths, not negative.
-        number: How long the sequence is.
-
-    Returns:
-        np.ndarray: bool (number,).
-
-    Raises:
-        ValueError: If the lengths do not add up to it.
-    """
-    lengths = np.asarray(counts, np.int64)
-    if lengths.sum() != number or (lengths < 0).any():
-        raise InputError(f'Expected run lengths that add up to {number}, but got {int(lengths.sum())}.')
-    return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)

@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import cv2
@@ -39,6 +39,7 @@ class CamItem:
         raw_max: float32 (n,), maximum of each class's map before normalisation (of the last layer).
         classes: int64 (n,), ascending indices of the classes whose maps were computed: given or predicted ones.
         seconds: Seconds by stage (``load``, ``cam``).
+        scores: float32 (n,) in [0, 1], how sure the network is that the image shows each of ``classes``.
     """
 
     index: int
@@ -48,6 +49,7 @@ class CamItem:
     raw_max: np.ndarray
     classes: np.ndarray
     seconds: dict[str, float]
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def for_fusion(self) -> dict[str, Any]:
         """What the fusion and the refiners get: ``img``, ``layer_cams``, ``raw_max``, ``classes`` and ``info``."""
@@ -163,7 +165,7 @@ class CamSource:
     def _compile(self) -> None:
         if isinstance(self.generator, SegmentorMaps):
             raise InputError('Expected a classifier for compile, but the maps are those of a segmentor.')
-        blocks = transformer_blocks(self.model.cam_classifier.backbone)
+        blocks = transformer_blocks(getattr(self.model.cam_classifier, 'backbone', self.model))
         if not blocks:
             raise InputError('Expected a backbone with transformer blocks for compile, but it has none.')
         numbers = [layer for layer in self.generator.target_layers if isinstance(layer, int)]
@@ -216,11 +218,12 @@ class CamSource:
         inputs = self.model.data_preprocessor(data)['inputs']
         if self.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item in group])) > 0
+        labels = torch.from_numpy(np.stack([item.info['gt_score'] for item in group])) >= 0.5
         with self._autocast(inputs.device.type):
             cams = self.generator(self.model, inputs, labels)
         maps, raw_max = cams.maps.float().cpu(), cams.raw_max.float().cpu()
         image_index, class_index = cams.image_index.cpu(), cams.class_index.cpu()
+        scores = cams.scores.float().cpu().numpy()
         made: list[CamItem | FailedItem] = []
         for number, item in enumerate(group):
             of_image = image_index == number
@@ -233,8 +236,11 @@ class CamSource:
                 continue
             layer_maps = maps[of_image].transpose(0, 1).contiguous().numpy()
             image_max = raw_max[of_image][:, -1].numpy()
+            seconds_of = {'load': item.seconds}
             made.append(
-                CamItem(item.index, item.info, item.img, layer_maps, image_max, classes, {'load': item.seconds})
+                CamItem(
+                    item.index, item.info, item.img, layer_maps, image_max, classes, seconds_of, scores[number, classes]
+                )
             )
         seconds = (time.perf_counter() - start) / len(group)
         for done in made:

@@ -1,8 +1,9 @@
-"""segment-anything's masks, chosen or prompted by class activation maps."""
+"""Masks of segment-anything or any other generator, chosen or prompted by class activation maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from scipy import ndimage
 
+from mmwsss.refine.made_masks import MadeMasks
 from mmwsss.refine.sam_masks import SamMasks
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.dependencies import require
@@ -79,18 +81,21 @@ class SAMRefine(BaseTransform):
     Inside a class's mask the new score is 1, less at most a thousandth where its map is low, so that pixels of two
     masks go to the class with the higher map; outside it is 0.
 
+    With ``masks`` the automatic masks are read and not made: another generator's serve as well, without its code.
+
     Required Keys:
 
     - img: uint8 BGR (H, W, 3)
     - cam: float32 (n, H, W) in [0, 1]
     - classes: int64 (n,), the classes of the maps
+    - img_path: with ``masks``
 
     Modified Keys:
 
     - cam: float32 (n, H, W)
 
     Args:
-        checkpoint: Weights of SAM.
+        checkpoint: Weights of SAM; or
         arch: See :func:`~mmwsss.models.segmentors.sam_network.build_sam`.
         cache_dir: Where automatic masks are kept.
         points_per_side: See :class:`~mmwsss.refine.sam_masks.SamMasks` (the paper: 16 or 32).
@@ -101,16 +106,18 @@ class SAMRefine(BaseTransform):
         max_area: See :func:`vote`; not used with prompts.
         cam_threshold: Cut of the maps that makes the unrefined mask.
         generator: See :class:`~mmwsss.refine.sam_masks.SamMasks`.
+        masks: Folder or COCO file of masks that are there already; see :class:`~mmwsss.refine.made_masks.MadeMasks`.
+            Of the other arguments only those of :func:`vote` and ``cam_threshold`` are then used.
 
     Raises:
         ImportError: If segment-anything or pycocotools is missing, with the install line.
-        FileNotFoundError: If the weights are missing; says where they come from.
+        FileNotFoundError: If the weights or the masks are missing; says where weights come from.
         ValueError: If an argument is none of those above.
     """
 
     def __init__(
         self,
-        checkpoint: str | Path,
+        checkpoint: str | Path | None = None,
         arch: str | Mapping[str, Any] = 'vit_h',
         cache_dir: str | Path = 'work_dirs/sam_masks',
         points_per_side: int = 32,
@@ -120,6 +127,7 @@ class SAMRefine(BaseTransform):
         max_area: float = 0.5,
         cam_threshold: float = 0.3,
         generator: Mapping[str, Any] | None = None,
+        masks: str | Path | None = None,
     ) -> None:
         if strategy not in ('copy', 'and', 'or'):
             raise InputError(f"Expected strategy 'copy', 'and' or 'or', but got {strategy!r}.")
@@ -130,7 +138,13 @@ class SAMRefine(BaseTransform):
                 raise InputError(f'Expected {name} in [0, 1], but got {value}.')
         self.strategy, self.mode = strategy, mode
         self.min_iou, self.max_area, self.cam_threshold = min_iou, max_area, cam_threshold
-        self.masks = SamMasks(arch, checkpoint, cache_dir, points_per_side, generator)
+        if (checkpoint is None) == (masks is None):
+            raise InputError(f'Expected a checkpoint or masks for SAMRefine, but got {checkpoint} and {masks}.')
+        if masks is not None and mode != 'automatic':
+            raise InputError(f"Expected mode 'automatic' with masks that are there already, but got {mode!r}.")
+        self.made = None if masks is None else MadeMasks(masks)
+        if checkpoint is not None:
+            self.masks = SamMasks(arch, checkpoint, cache_dir, points_per_side, generator)
 
     def transform(self, results: dict) -> dict:
         """Refine."""
@@ -139,19 +153,24 @@ class SAMRefine(BaseTransform):
             raise ValueError(
                 f'Expected img and cam of one size, but got {results["img"].shape[:2]} and {cam.shape[1:]}.'
             )
+
+        @functools.cache
+        def automatic() -> list[dict]:  # once for all classes, and only where a class has a mask at all
+            return self.masks(results['img']) if self.made is None else self.made(results['img'], results['img_path'])
+
         refined = np.empty_like(cam)
         for number, of_class in enumerate(cam):
-            mask = self._mask(results['img'], of_class)
+            mask = self._mask(results['img'], of_class, automatic)
             refined[number] = mask * (0.999 + 0.001 * np.clip(of_class, 0, 1))
         results['cam'] = refined
         return results
 
-    def _mask(self, img: np.ndarray, cam: np.ndarray) -> np.ndarray:
+    def _mask(self, img: np.ndarray, cam: np.ndarray, automatic: Callable[[], list[dict]]) -> np.ndarray:
         unrefined = cam > self.cam_threshold
         if not unrefined.any():
             return unrefined
         if self.mode == 'automatic':
-            return vote(unrefined, self.masks(img), self.strategy, self.min_iou, self.max_area)
+            return vote(unrefined, automatic(), self.strategy, self.min_iou, self.max_area)
         union = np.any(self.masks.prompted(img, *prompts_of(unrefined, cam)), axis=0)
         if not union.any():
             return unrefined

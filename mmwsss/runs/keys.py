@@ -91,8 +91,15 @@ def _items(config: Mapping[str, Any]) -> Iterable[Any]:
         yield [
             [[os.path.basename(info[key]), _size(info[key])] for key in _FILES if info.get(key)],
             labels.tolist() if hasattr(labels, 'tolist') else labels,
+            *_doubts(info),
         ]
     yield list(getattr(dataset, 'metainfo', {}).get('classes') or ())
+
+
+def _doubts(info: Mapping[str, Any]) -> list[list[float]]:
+    """The targets of the loss where they are more than yes and no."""
+    score = info.get('gt_score')
+    return [score.tolist()] if score is not None and ((score > 0) & (score < 1)).any() else []
 
 
 def _size(path: str) -> int:

@@ -67,6 +67,11 @@ class Pipeline:
             train_set = without_pictures(cfg.train_set.to_dict())
             self.data['classes'] = list(DATASETS.build(train_set).metainfo['classes'])
         self.data['num_classes'] = len(self.data['classes'])
+        if self.cfg.get('plumes') and len(self.data['classes']) != 1:
+            raise InputError(
+                f'Expected one class with plumes=True, of which generated plumes are examples, but got '
+                f'{list(self.data["classes"])}. Run a pipeline for each of them, or plumes=False.'
+            )
 
     def _first_config(self) -> Config:
         """The first run's config: all of them have the same data sets."""

@@ -135,11 +135,21 @@ def file_sha256(path: str | Path) -> str:
 def content_hash(content: Any) -> str:
     """16 hexadecimal digits that name a JSON-like value; tuples count as lists, the order of keys does not matter.
 
+    Keys may be numbers beside text, as in ``mask_values={255: 1, 'other': 'ignore'}``.
+
     >>> content_hash({'a': 1, 'b': (2, 3)}) == content_hash({'b': [2, 3], 'a': 1})
     True
     """
-    text = json.dumps(content, sort_keys=True, default=str)
+    text = json.dumps(_with_text_keys(content), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _with_text_keys(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _with_text_keys(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_with_text_keys(value) for value in content]
+    return content
 
 
 def array_hash(array: np.ndarray) -> str:

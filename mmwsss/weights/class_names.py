@@ -45,6 +45,10 @@ def channels_of(
             there.
     """
     wanted = tuple(wanted)
+    if class_map is not None and not isinstance(class_map, Mapping):
+        raise InputError(
+            f'Expected class_map as a mapping from a class of the data to one of the checkpoint, but got {class_map!r}.'
+        )
     if found is None:
         _compare_number(checkpoint, number, wanted, class_map)
         return None

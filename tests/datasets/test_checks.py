@@ -44,6 +44,10 @@ def test_good_folder(folder):
     assert json.loads(json.dumps(report.to_dict()))['ok'] is True
 
 
+def report_of(folder):
+    return check_data(folder_datasets(folder), batch_size=32, silent=True)
+
+
 def test_odd_things_are_notes(folder):
     noise(folder / 'smoke/again.png', 4)  # the bytes of a picture without smoke
     noise(folder / 'smoke/thin.png', 9, (1, 40))
@@ -52,10 +56,12 @@ def test_odd_things_are_notes(folder):
     (folder / 'smoke/x.nef').write_text('raw')
     (folder / 'work').mkdir()
     (folder / 'work/run.json').write_text('{}')
-    report = check_data(folder_datasets(folder), batch_size=32, silent=True)
+    assert '\'No smoke\' read as "no class"; a name in classes is a class' in str(report_of(folder))
+    (folder / 'No smoke').rename(folder / 'Clear')
+    report = report_of(folder)
     text = str(report)
     assert report.ok and len(text.splitlines()) < 40
-    assert '\'No smoke\' looks like "no class" but is one' in text and 'every image shows a class' in text
+    assert '\'Clear\' looks like "no class" but is one' in text and 'every image shows a class' in text
     assert '1 pictures stand under several names with different labels' in text and 'again.png' in text
     assert '1 pictures have a side below 8 pixels, first' in text and 'thin.png (1 x 40)' in text
     assert '1 pictures have more than 8 bits a channel; of 1 looked at, 1 use fewer bits' in text
@@ -66,6 +72,15 @@ def test_odd_things_are_notes(folder):
         'pictures of a kind that is not read': {'count': 1, 'first': 'smoke/x.nef'},
     }
     assert report.splits['train'].duplicates == 2
+
+
+def test_classes_one_level_deeper(tmp_path):
+    for number in range(4):
+        noise(tmp_path / f'mine/{"smoke" if number % 2 else "clear"}/{number}.png', number)
+    assert "all images lie below the one class 'mine', in sub-folders" in str(report_of(tmp_path))
+    (tmp_path / 'mine').rename(tmp_path / 'train')
+    report = report_of(tmp_path)
+    assert not report.ok and 'train looks like a part of a data set' in report.problems[0]
 
 
 def test_what_stops_training_is_a_problem(folder):
@@ -149,7 +164,11 @@ def test_batches():
     )
     assert not plan_batches(34, 32, drop_last=False).drop_last
     assert plan_batches(20, 32, processes=4).batch_size == 5
-    assert 'batch norm' in plan_batches(1, 32).note
+    plan = plan_batches(1, 32)
+    assert (plan.batch_size, plan.repeats) == (2, 2) and 'batch norm cannot learn from a single one' in plan.note
+    assert [plan_batches(images, 32, processes=4).batch_size for images in (1, 2, 3, 4)] == [2, 2, 3, 2]
+    plan = plan_batches(5, 1)  # as it was asked for
+    assert (plan.batch_size, plan.repeats) == (1, 1) and 'a batch has a single image' in plan.note
     with pytest.raises(ValueError, match='Expected images >= 1, but got 0'):
         plan_batches(0, 32)
 

@@ -78,6 +78,42 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     assert (masks[2] == IGNORE_LABEL).all() and (masks[3] > 0).sum() == 16 and not masks[4].any()
 
 
+@pytest.mark.parametrize(
+    'segmentation',
+    [
+        {'counts': [], 'size': [20, 30]},
+        {'counts': [5], 'size': [20, 30]},
+        {'counts': 'P', 'size': [20, 30]},
+        {'counts': [10**18], 'size': [10**9, 10**9]},
+        {'size': [20, 30]},
+        [[0, 0, 1e9, 0, 1e9, 1e9]],
+        [[0, 0, float('nan'), 0, 5, 5]],
+        [[0, 0, float('inf'), 0, 5, 5]],
+        [[0, 0, 5, 0, 5]],
+        [[0, 0, None, 0, 5, 5]],
+        ['abcdef'],
+        'polygon',
+        7,
+    ],
+    ids=str,
+)
+def test_segmentations_that_end_the_process_or_show_other_memory(tmp_path, segmentation):
+    """What pycocotools does with them; here each is counted, and its box is ignored."""
+    root = tree(tmp_path, ['a.png'], [entry(0, segmentation=segmentation, bbox=[2, 3, 10, 5])])
+    found = convert_coco(root, root / 'out', 'set')
+    assert found['left_out'][BAD_SEGMENTATION]['count'] == 1
+    mask = read_mask(root / 'out/ann_dir/set/a.png')
+    assert (mask[3:8, 2:12] == IGNORE_LABEL).all() and (mask > 0).sum() == 50
+
+
+def test_corners_outside_the_picture(tmp_path):
+    around = [[-50.0, -9.0, 99.0, -9.0, 99.0, 10.0, -50.0, 10.0]]
+    root = tree(tmp_path, ['a.png'], [entry(0, segmentation=around)])
+    convert_coco(root, root / 'out', 'set')
+    mask = read_mask(root / 'out/ann_dir/set/a.png')
+    assert (mask[:10] == 1).all() and not mask[11:].any()
+
+
 def test_masks_that_would_not_fit_are_not_written(tmp_path):
     root = tree(tmp_path, ['a.png'], [entry(0, segmentation=SQUARE)], height=99, width=30)
     found = convert_coco(root, root / 'out', 'set')

@@ -6,7 +6,7 @@ import pytest
 from helpers_of_images import save_picture
 
 from mmwsss.datasets import ImageLabelDataset
-from mmwsss.datasets.spelling import looks_negative, names_of, spelling
+from mmwsss.datasets.spelling import looks_negative, names_of, plain_negatives, spelling
 
 
 @pytest.fixture
@@ -63,6 +63,48 @@ def test_negatives_in_any_spelling(root, word):
     assert found == SAME
 
 
+@pytest.mark.parametrize(
+    'word', ['no smoke', 'No_Smoke', 'nosmoke', 'Non-Smoke', 'without smoke', 'None', 'BACKGROUND']
+)
+def test_plain_negatives_are_no_classes(root, word):
+    """In a CSV, a JSON and in folders alike, and said; who wants a class of that name gives it in ``classes``."""
+    table = f'path,label\na.jpg,smoke\nb.jpg,{word}\n'
+    found, dataset = read(root, table)
+    note = f'{word!r} read as "no class"; a name in classes is a class, whatever it is called'
+    assert found == SAME and dataset.metainfo['classes'] == ('smoke',) and dataset.notes == [note]
+    assert dataset.negative_classes == (word,)
+    found, dataset = read(root, json_text(1, 0, classes=[word, 'smoke']), 'l.json')
+    assert found == SAME and dataset.notes == [note]
+    found, dataset = read(root, table, classes=[word, 'smoke'])
+    assert found == {'a.jpg': ['smoke'], 'b.jpg': [word]} and not dataset.notes
+    assert read(root, table, classes=['smoke'])[0] == SAME
+    for name, label in (('a.jpg', 'smoke'), ('b.jpg', word)):
+        save_picture(root / 'folders' / label / name)
+    dataset = ImageLabelDataset(data_root=str(root / 'folders'))
+    assert dataset.metainfo['classes'] == ('smoke',) and dataset.notes == [note]
+    assert sorted(len(dataset.get_data_info(index)['gt_label']) for index in range(2)) == [0, 1]
+
+
+def test_what_may_be_a_class_stays_one(root):
+    table = 'path,label\na.jpg,smoke\nb.jpg,clear\nc.jpg,no fire\nsub/d.jpg,noodle\n'
+    assert read(root, table)[1].metainfo['classes'] == ('clear', 'no fire', 'noodle', 'smoke')
+    with pytest.raises(ValueError, match='at least one image with a class'):
+        read(root, 'path,label\na.jpg,none\n', negative_classes='none', classes='smoke')
+    assert plain_negatives(['0', '1']) == ('0',) and plain_negatives(['0', '1', '2']) == ()
+    assert plain_negatives(['No', 'Yes']) == ('No',) and plain_negatives(['no', 'si']) == ()
+    assert plain_negatives(['fire', 'smoke', 'no smoke', 'Without_Fire']) == ('no smoke', 'Without_Fire')
+
+
+def test_folders_called_0_and_1(root):
+    for name in ('0/x.jpg', '1/y.jpg', '1/z.jpg'):
+        save_picture(root / 'folders' / name)
+    dataset = ImageLabelDataset(data_root=str(root / 'folders'))
+    assert dataset.metainfo['classes'] == ('1',)
+    assert [len(dataset.get_data_info(index)['gt_label']) for index in range(3)] == [0, 1, 1]
+    both = ImageLabelDataset(data_root=str(root / 'folders'), classes=['0', '1'])
+    assert [both.get_data_info(index)['gt_label'].tolist() for index in range(3)] == [[0], [1], [1]]
+
+
 def test_a_text_is_one_name(root):
     text = 'path,label\na.jpg,dirty\nb.jpg,clean\n'
     (root / 'dirty').write_text('a file\nof this name\n')
@@ -86,6 +128,9 @@ def test_zero_and_one(root):
     assert any("1 was read as the class '1' (classes=NAME names it), 0 as no class" in note for note in dataset.notes)
     with pytest.raises(ValueError, match=r"names of \['fire', 'smoke'\] in .*l\.csv, but its labels are 0 and 1"):
         read(root, text, classes=['fire', 'smoke'])
+    for absent, present in (('False', 'True'), ('no', 'YES')):
+        found, dataset = read(root, f'path,smoke\na.jpg,{present}\nb.jpg,{absent}\n')
+        assert found == SAME and any("was read as the class 'smoke', " in note for note in dataset.notes)
     found, _ = read(root, 'path,label\na.jpg,1\nb.jpg,0\nc.jpg,2\n')  # three kinds: names like any other
     assert found == {'a.jpg': ['1'], 'b.jpg': ['0'], 'c.jpg': ['2']}
 

@@ -107,7 +107,14 @@ def test_parse():
 
 
 def test_another_size_is_named(tmp_path):
-    item = build(world(tmp_path, square(1)[:, :4])).get_data_info(0)
+    settings = world(tmp_path, square(1)[:, :4])
+    said = r'masks of the size of their images in .*ann, .*a\.png is \(6, 4\), its image \(6, 8\) \(H, W\)'
+    with pytest.raises(ValueError, match=said):  # every mask is: said before any work
+        build(settings)
+    Image.new('RGB', (8, 6)).save(tmp_path / 'img/good.jpg')
+    Image.fromarray(square(1)).save(tmp_path / 'ann/good.png')
+    (tmp_path / 'l.csv').write_text('path,label\na.jpg,smoke\ngood.jpg,smoke\n')
+    item = build(settings).get_data_info(0)
     with pytest.raises(BadPictureError, match=r'Expected a mask of \(6, 8\) \(H, W\) in .*a\.png, but got \(6, 4\)'):
         truth_of(item, (6, 8))
     with pytest.raises(BadPictureError, match='but got'):

@@ -1,7 +1,9 @@
 import io
 import os
 import struct
+import sys
 import zlib
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ from helpers_of_exif import jpeg_with, orientation
 from PIL import Image, ImageOps, features
 from PIL.PngImagePlugin import PngImageFile
 
-from mmwsss.datasets import pictures
+from mmwsss.datasets import picture_files, pictures
 from mmwsss.datasets.folder_scan import scan_folder
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import SUFFIXES, BadPictureError, check_picture, read_header, read_mask, read_picture
@@ -227,6 +229,20 @@ def test_more_suffixes(tmp_path, suffix):
     assert f'.{suffix}' in SUFFIXES and read_picture(path).shape == (24, 32, 3)
     assert check_picture(path) is None
     assert list(scan_folder(tmp_path)) == [f'a.{suffix}']
+
+
+def test_plug_ins_are_asked_and_broken_ones_passed_over(monkeypatch):
+    called = []
+    module = ModuleType('pillow_heif')
+    module.register_heif_opener = lambda: called.append(1)
+    monkeypatch.setitem(sys.modules, 'pillow_heif', module)
+    assert {'.heic', '.heif', '.hif'} <= picture_files._readable_suffixes() and called == [1]
+
+    def broken():
+        raise OSError('libheif.so.1: cannot open shared object file')
+
+    module.register_heif_opener = broken
+    assert not {'.heic', '.heif', '.hif'} & picture_files._readable_suffixes()
 
 
 def test_a_pipe_does_not_hang(tmp_path):

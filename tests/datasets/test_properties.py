@@ -443,12 +443,17 @@ def test_masks_are_read_by_their_values_or_named(values, mapping, other, mode):
 # --------------------------------------------------------------------------------------------------------- COCO
 
 numbers = st.one_of(st.integers(-2, 9), st.none(), st.text(max_size=2), st.floats())
+corners = st.one_of(st.floats(-50, 50), st.integers(0, 30), st.floats(), st.integers())
 segmentations = st.one_of(
     st.none(),
     st.just([]),
     st.lists(st.lists(st.one_of(st.floats(-50, 50), st.integers(0, 30)), max_size=10), max_size=2),
+    st.lists(st.lists(corners, max_size=10), max_size=2),
     st.fixed_dictionaries(
-        {'counts': st.one_of(st.text(max_size=6), st.lists(st.integers(0, 200), max_size=4)), 'size': st.just([12, 16])}
+        {
+            'counts': st.one_of(st.text(max_size=6), st.lists(st.integers(-1, 200), max_size=4)),
+            'size': st.sampled_from([[12, 16], [12, 16], [16, 12], [10**9, 10**9], None]),
+        }
     ),
     st.text(max_size=3),
 )

@@ -24,6 +24,15 @@ from mmwsss.structures.manifest import _to_json
 from mmwsss.utils.files import file_sha256
 
 NET = {'embed_dims': 32, 'num_layers': 2}
+VARIABLES = {
+    'img_size': 32,
+    'scales': [1.0],
+    'size_divisor': 8,
+    'batch_size': 5,
+    'mask_threshold': 0.5,
+    'bg_exponent': 1.0,
+}
+"""Pseudo configs at toy size."""
 
 
 def write_checkpoint(path, toy, num_classes=1):
@@ -42,18 +51,10 @@ def write_checkpoint(path, toy, num_classes=1):
 
 def config(toy, name='gradcam_ms_crf', **options):
     """A pseudo config at toy size."""
-    variables = {
-        'img_size': 32,
-        'scales': [1.0],
-        'size_divisor': 8,
-        'batch_size': 5,
-        'mask_threshold': 0.5,
-        'bg_exponent': 1.0,
-    }
     path = f'configs/pseudo/{name}.py'
     described, others = split_data_options(options)
     data = {**toy_variables(toy), **described}
-    return load_config(path, {**options_that_act(path, variables, data=data), **others}, data=data)
+    return load_config(path, {**options_that_act(path, VARIABLES, data=data), **others}, data=data)
 
 
 def tree(folder):

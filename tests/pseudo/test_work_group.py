@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch.distributed as dist
 from conftest import toy_data_file, write_toy
-from helpers import config, free_port, outcome, tree, write_checkpoint
+from helpers import VARIABLES, config, free_port, outcome, tree, write_checkpoint
 
 import mmwsss
 from mmwsss.apis import make_pseudo
@@ -109,8 +109,7 @@ def test_torchrun_starts_again_what_died(tmp_path):
     toy = write_toy(tmp_path / 'toy', 300)
     checkpoint = write_checkpoint(tmp_path / 'student.pth', toy)
     make_pseudo(config(toy), checkpoint, tmp_path / 'one')
-    variables = {'img_size': 32, 'scales': [1.0], 'size_divisor': 8, 'batch_size': 5}
-    options = [f'{key}={value}' for key, value in {**variables, 'mask_threshold': 0.5}.items()]
+    options = [f'{key}={value}' for key, value in VARIABLES.items()]
     command = ['tools/dist_make_pseudo.sh', 'configs/pseudo/gradcam_ms_crf.py', str(checkpoint), '2']
     command += [
         '--out',

@@ -168,7 +168,6 @@ def test_a_folder_without_any_masks(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
     shutil.rmtree(root / 'ann')
     names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'img_size': 32, 'epochs': 1}
-    names['pretrain_on_scenes'] = False
     cfg = load_pipeline('configs/pipelines/folder.py', {**names, 'work_dir': str(tmp_path / 'work')})
     for name in ('teacher', 'student', 'segmentor'):
         cfg.runs[name].options.update({'batch_size': 4, 'num_workers': 0})

@@ -53,6 +53,10 @@ def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
         mask = read_mask(work_dir / 'masks_1' / record.mask_path)
         assert set(np.unique(mask)) <= ({0, 1, 255} if record.labels else {0})
         assert (mask == 1).any() == bool(record.labels)  # the surest pixels of every image with smoke, however unsure
+    cuts = json.loads((work_dir / 'masks_1' / 'label_cuts.json').read_text())
+    assert list(cuts['by_class']) == ['smoke'] and cuts['by_class']['smoke']['images'] == [4, 8]
+    low, high = cuts['ignore_band']
+    assert 0 <= low < high <= 1
     first, second = (json.loads((work_dir / f'masks_{n}' / 'run.json').read_text()) for n in (1, 2))
     assert first['checkpoint_sha256'] != second['checkpoint_sha256']
     assert 'segmentor_1' in second['checkpoint']
@@ -83,7 +87,7 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         Pipeline(cfg, print)
     checkpoint = next((finished[1] / 'segmentor_0').glob('*.pth'))
     pseudo = load_config('configs/pseudo/gradcam_ms.py', {'img_size': 32}, data=toy_variables(root))
-    with pytest.raises(ValueError, match='Expected a MapClassifier or CrossArchDistiller for .* but got EncoderDec'):
+    with pytest.raises(ValueError, match='Expected a classifier or a CrossArchDistiller for .* but got EncoderDec'):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
     pseudo = load_config('configs/pseudo/segmentor.py', {'img_size': 32}, data=toy_variables(root))
     pseudo.pseudo.class_map = {'smoke': 'steam'}
@@ -91,3 +95,20 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         ValueError, match='Expected neither checkpoint_classes nor class_map for a segmentor in .*class_map'
     ):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
+
+
+def test_a_folder_of_smoke_needs_no_mask(tmp_path):
+    root = write_toy(tmp_path / 'data', 9)
+    for path in (root / 'ann').rglob('*.png'):
+        path.unlink()
+    small = {'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0}
+    options = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True, **small}
+    options.update(composite_epochs=1, round_epochs=1, work_dir=str(tmp_path / 'work'))
+    cfg = load_pipeline('configs/pipelines/folder.py', options)
+    for entry in cfg.runs.values():
+        entry.options.update({'img_size': 32} if 'of' in entry else {'steps_per_epoch': 1, 'pretrained': False})
+    summary = Pipeline(cfg, lambda line: None).run()
+    assert list(summary['stages']) == STAGES and summary['stages']['masks_2']['ok'] == 9
+    cfg.data_options['negative_classes'] = []
+    with pytest.raises(ValueError, match=r"Expected one class with plumes=True, .* but got \['no_smoke', 'smoke'\]"):
+        Pipeline(cfg, print)

@@ -35,6 +35,13 @@ def test_no_json_has_nan(tmp_path):
     assert math.isnan(content['a'])
 
 
+def test_hash_of_numbers_beside_text_as_keys():
+    """What ``mask_values`` looks like."""
+    values = {255: 1, 'other': 'ignore', 9: [{1: 2, 'a': ()}]}
+    assert files.content_hash(values) == files.content_hash(json.loads(json.dumps(values)))
+    assert files.content_hash(values) != files.content_hash({**values, 255: 2})
+
+
 def test_full_disk(tmp_path, monkeypatch):
     (tmp_path / 'a.json').write_text('1')
 

@@ -1,0 +1,31 @@
+# Not in the paper's tables: the map spread over patches with like features of a frozen network that nobody trains here.
+# Any network of timm will do, with the mean and the deviation that it was trained with.
+_base_ = './gradcam_ms_crf.py'
+feature_network = 'tf_efficientnet_lite0'
+feature_weights = 'package://efficientnet-lite0'
+feature_stage = 3  # whose map is read: stride 16, 112 channels
+feature_mean = [127.0, 127.0, 127.0]  # of the RGB values
+feature_std = [128.0, 128.0, 128.0]
+feature_side = 256  # longer side of the picture that the network sees
+affinity_threshold = 0.1
+affinity_exponent = 4.0
+walk_alpha = 0.9
+walk_steps = 10
+feature_step = dict(
+    type='mmwsss.FeatureAffinityRefine',
+    backbone=dict(
+        type='mmwsss.TimmFeatures',
+        name=feature_network,
+        out_indices=(feature_stage,),
+        output_stride=16,
+        init_cfg=dict(type='Pretrained', checkpoint=feature_weights),
+    ),
+    mean=feature_mean,
+    std=feature_std,
+    max_side=feature_side,
+    threshold=affinity_threshold,
+    exponent=affinity_exponent,
+    alpha=walk_alpha,
+    num_steps=walk_steps,
+)
+pseudo = dict(refine=[feature_step, _base_.cut_step])

@@ -1,0 +1,137 @@
+"""Scores of every pixel as a pseudo config makes them, for rules that choose, measure and promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+
+from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.datasets.image_dataset import ImageDataset
+from mmwsss.pseudo import FailedItem
+from mmwsss.refine import ThresholdMask, build_fusion, build_refiners
+from mmwsss.registry import DATASETS
+from mmwsss.utils.errors import InputError
+from mmwsss.utils.progress import Progress
+
+
+@dataclass
+class ScoredFrame:
+    """One frame and its scores.
+
+    Attributes:
+        index: Position in the data set.
+        info: The data set's own item.
+        img: uint8 BGR (H, W, 3).
+        scores: float32 (K, H, W) in [0, 1] of all classes, at the frame's size, after the refiners.
+    """
+
+    index: int
+    info: dict[str, Any]
+    img: np.ndarray
+    scores: np.ndarray
+
+
+def scored_frames(
+    cfg: Config,
+    model: BaseModel,
+    dataset: ImageDataset,
+    indices: Sequence[int] | None = None,
+    refine: bool = True,
+    label: str = 'scores',
+) -> Iterator[ScoredFrame]:
+    """Scores of the frames of a data set for **all** classes, whatever their labels say.
+
+    Where the maps are a classifier's, which are normalised by their own maximum, they are multiplied by the
+    probability that the image shows the class: else every frame without it would reach 1.
+
+    Args:
+        cfg: A pseudo config: its generator, pipeline, fusion and refiners are used; its cuts are not.
+        model: From :func:`~mmwsss.apis.inference.init_for_maps`.
+        dataset: The frames; masks are never read.
+        indices: Which of them, in order; by default all.
+        refine: Whether the refiners before the cut are used.
+        label: What progress lines say.
+
+    Raises:
+        ValueError: If the network has other classes than the data, a picture cannot be read, or maps are not finite.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    classes = tuple(dataset.metainfo['classes'])
+    names = getattr(model, 'class_names', None)
+    if names is not None and tuple(names) != classes:
+        raise InputError(f'Expected a network of {list(classes)}, as the data have, but got one of {list(names)}.')
+    settings: dict[str, Any] = cfg.pseudo.to_dict()
+    settings['generator']['classes'] = 'all'
+    every = Config({'pseudo': settings, 'default_scope': cfg.get('default_scope', 'mmpretrain')})
+    fusion = build_fusion(settings.get('fusion'), classes)
+    steps = build_refiners(settings['refine'], classes) if refine else []
+    steps = [step for step in steps if not isinstance(step, ThresholdMask)]
+    order = list(range(len(dataset)) if indices is None else indices)
+    size = settings.get('batch_size', 8)
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    with Progress(len(order), label) as progress:
+        source = build_source(every, model, dataset, batches)
+        for item in source:
+            if isinstance(item, FailedItem):
+                raise InputError(item.reason)
+            results = fusion(item.for_fusion())
+            if source.generator.network == 'classifier':
+                results['cam'] = results['cam'] * item.scores[:, None, None]
+            for step in steps:
+                results = step(results)
+            progress.update()
+            yield ScoredFrame(item.index, item.info, item.img, np.clip(results['cam'], 0, 1))
+
+
+def split_indices(dataset: ImageDataset) -> tuple[list[int], list[int]]:
+    """Indices of the images that show a class, and of those that show none; no picture is read."""
+    positive: list[int] = []
+    negative: list[int] = []
+    for index in range(len(dataset)):
+        (positive if dataset.get_data_info(index)['gt_label'].size else negative).append(index)
+    return positive, negative
+
+
+def spread(indices: Sequence[int], limit: int | None) -> list[int]:
+    """At most ``limit`` indices, evenly spread over the list.
+
+    >>> spread(range(10), 4)
+    [0, 2, 5, 7]
+    """
+    if limit is None or len(indices) <= limit:
+        return list(indices)
+    return [indices[number * len(indices) // limit] for number in range(limit)]
+
+
+def data_split(cfg: Config, split: str | None = None) -> ImageDataset:
+    """A split of a config's data, with labels and without masks.
+
+    Args:
+        cfg: Any config with data sets.
+        split: ``'aside'`` (frames kept out of the training set), ``'val'``, ``'test'`` or ``'train'``; None: the first
+            of aside, val and train that there is.
+
+    Raises:
+        ValueError: If the data have no such split.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    return DATASETS.build(split_config(cfg, split))
+
+
+def split_config(cfg: Config, split: str | None = None) -> dict[str, Any]:
+    """The config of :func:`data_split`'s data set."""
+    keys = {'aside': 'aside_set', 'val': 'val_set', 'test': 'test_set', 'train': 'pseudo_set'}
+    if split is None:
+        split = next(name for name in ('aside', 'val', 'train') if cfg.get(keys[name]) or name == 'train')
+    if split not in keys or not cfg.get(keys[split]):
+        raise InputError(f'Expected data with a split {split!r} in {cfg.filename}, but they have none.')
+    settings: dict[str, Any] = cfg[keys[split]].to_dict()
+    settings['data_prefix'] = {'img_path': settings['data_prefix']['img_path']}
+    settings.pop('mask_values', None)
+    return settings

@@ -1,0 +1,97 @@
+"""Choose network, refiners and threshold without a mask, from image labels and composites."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from pathlib import Path
+from typing import Any
+
+from mmwsss.cli.arguments import (
+    add_config_arguments,
+    add_grouping_arguments,
+    add_model_config_argument,
+    add_trust_flag,
+    grouping_of,
+    model_config_of,
+    tool_parser,
+)
+from mmwsss.cli.session import tool_session
+from mmwsss.utils.errors import InputError
+from mmwsss.utils.files import json_text, write_json
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = tool_parser(__doc__, 'configs/pseudo/segmentor.py --checkpoints a.pth b.pth --data configs/data/x.py')
+    add_config_arguments(parser, 'configs/pseudo/segmentor.py')
+    parser.add_argument('--also', nargs='+', default=[], metavar='CONFIG', help='other pseudo configs to choose from')
+    parser.add_argument('--checkpoints', nargs='+', required=True, help='weights: rounds, epochs, networks')
+    parser.add_argument(
+        '--vary', nargs='+', default=[], metavar='NAME=A,B,C', help='variables of the configs: bg_exponent=1,4,16'
+    )
+    parser.add_argument('--rule', help='see mmwsss.evaluation.choosing.RULES')
+    parser.add_argument('--split', choices=('aside', 'val', 'test', 'train'), help='whose image labels are looked at')
+    parser.add_argument('--frames', type=int, default=300, help='most frames with a class, and most without')
+    parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
+    parser.add_argument('--views', action='store_true', help='also look at mirrored frames, which some rules need')
+    parser.add_argument('--keep', metavar='DIR', help='keep what was seen of each candidate')
+    parser.add_argument('--out', help='also write the choice to this JSON file')
+    add_grouping_arguments(parser)
+    add_model_config_argument(parser)
+    add_trust_flag(parser)
+    return parser.parse_args()
+
+
+def varied(texts: list[str]) -> dict[str, list[Any]]:
+    """Values by variable of ``--vary``."""
+    found: dict[str, list[Any]] = {}
+    for text in texts:
+        name, equal, values = text.partition('=')
+        if not equal or not values:
+            raise InputError(f'Expected NAME=A,B,C for --vary, but got {text!r}.')
+        try:
+            found[name] = list(ast.literal_eval(f'[{values}]'))
+        except (ValueError, SyntaxError):
+            found[name] = values.split(',')
+    return found
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """The choice, and what stood beside it."""
+    from mmwsss.apis.choosing import Candidate, choose_candidate, variations  # imports the networks
+    from mmwsss.apis.evidence import EvidencePlan
+    from mmwsss.config import load_config
+
+    candidates = []
+    for config in (args.config, *args.also):
+        for values in variations(varied(args.vary)):
+            options = [*(args.cfg_options or []), *(f'{name}={value}' for name, value in values.items())]
+            cfg = load_config(config, options, data=args.data, scale=args.scale)
+            for checkpoint in args.checkpoints:
+                name = ' '.join([Path(config).stem, *(f'{key}={value}' for key, value in values.items()), checkpoint])
+                candidates.append(Candidate(name.replace('/', '_'), cfg, checkpoint, values, model_config_of(args)))
+    plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, ''))
+    best, choice = choose_candidate(candidates, args.split, args.rule, plan, args.keep)
+    return {
+        'rule': choice.rule,
+        'config': best.cfg.filename,
+        'checkpoint': best.checkpoint,
+        **best.values,
+        'threshold': choice.threshold,
+        'candidates': choice.table,
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    args = parse_args()
+    with tool_session():
+        result = run(args)
+        print(json_text(result))
+        if args.out:
+            write_json(args.out, result)
+
+
+if __name__ == '__main__':
+    main()
