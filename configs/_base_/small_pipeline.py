@@ -1,7 +1,7 @@
-# The way with the small networks (EfficientNet-Lite0 from ImageNet), which the pipelines share: a teacher with the pixel
-# correlation module, the student alone (control), the student with the teacher, pseudo masks of its maps, a segmentor.
-# Teacher and student use the form whose maps measured best at this size: pooled patch tokens, and the consistency loss on
-# the student's own class maps. A pipeline says what its data are and what differs.
+# The way with the small networks (EfficientNet-Lite0 from ImageNet), which the pipelines share: a teacher with the
+# pixel correlation module, the student alone (control), the student with the teacher, pseudo masks of its maps, a
+# segmentor. Teacher and student use the form whose maps measured best at this size: pooled patch tokens, and the
+# consistency loss on the student's own class maps. A pipeline says what its data are and what differs.
 seed = 42
 scale = 'small'
 threshold = 'val'  # of the maps: best on the validation masks, a little pixel supervision; or a number

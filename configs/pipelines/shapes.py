@@ -12,4 +12,6 @@ jitter = 0.0
 num_workers = 0
 
 data = 'configs/data/shapes_scenes.py'
-generate = dict(numbers=dict(train=800, val=100, test=160), size=64, seed=0, train_bias=(0.9, 0.1), test_bias=(0.5, 0.5))
+generate = dict(
+    numbers=dict(train=800, val=100, test=160), size=64, seed=0, train_bias=(0.9, 0.1), test_bias=(0.5, 0.5)
+)

@@ -71,7 +71,11 @@ def label_cuts(
                 if names[k] in found:
                     found[names[k]].update(scores, bool(labels[item.index, k]))
     by_class = {
-        name: {'share': labelled.share, 'band': [labelled.cut(level) for level in posteriors], 'images': labelled.images}
+        name: {
+            'share': labelled.share,
+            'band': [labelled.cut(level) for level in posteriors],
+            'images': labelled.images,
+        }
         for name, labelled in found.items()
     }
     low, high = np.mean([entry['band'] for entry in by_class.values()], axis=0)
