@@ -150,7 +150,8 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / 'whole.onnx', Path(folder) / 'int8.onnx'
         export_onnx(checkpoint, whole, pictures=calibration)
-        done = export_onnx(checkpoint, small, pictures=calibration, int8=True)
+        val = [(path, data / 'ann_dir' / 'val' / f'{path.stem}.png') for path in paths]
+        done = export_onnx(checkpoint, small, pictures=calibration, int8=True, val=val)
         whole_network, small_network = open_network(whole, args.threads), open_network(small, args.threads)
         peers: dict[str, Any] = {
             'PyTorch': lambda img: network.predict([img[..., ::-1].copy()])[0].label,
@@ -159,8 +160,8 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
         }
         for name, peer in peers.items():
             counts, seconds = [], 0.0
-            for path in paths:
-                img, truth = read_picture(path), read_mask(data / 'ann_dir' / 'val' / f'{path.stem}.png')
+            for path, mask in val:
+                img, truth = read_picture(path), read_mask(mask)
                 begin = time.perf_counter()
                 label = peer(img)
                 seconds += time.perf_counter() - begin
