@@ -87,6 +87,7 @@ def seams(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
             seconds = (time.perf_counter() - begin) / len(imgs)
             differ = [(label != other).mean() * 100 for label, other in zip(labels, whole)]
             smoke = sum((label == 1).mean() for label in labels) / len(labels) * 100
+            print(tile, overlap, differ, file=sys.stderr, flush=True)
             rows.append([tile, overlap, float(np.mean(differ)), float(np.max(differ)), smoke, seconds])
     table(['tile, pixels', 'overlap', 'labels that differ, %', 'worst panorama, %', 'smoke, %', 'seconds'], rows)
 
