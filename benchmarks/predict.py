@@ -69,13 +69,14 @@ def seams(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
     model = init_segmentor(None, checkpoint)
     size = next(step['scale'][0] for step in model.cfg.test_pipeline if step['type'] == 'Resize')
     paths, rows = pictures(data, 'test', True) + pictures(data, 'val', True), []
-    for tile, (across, down) in ((2000, (3, 1)), (1000, (6, 2)), (512, (12, 4))):
+    for tile in args.tiles:
+        across, down = max(round(6000 / tile), 1), max(round(2000 / tile), 1)
         rng = np.random.default_rng(0)
-        imgs = [panorama(paths, rng, across, down, 6000 // across) for _ in range(args.number)]
+        imgs = [panorama(paths, rng, across, down, tile) for _ in range(args.number)]
         whole_model = init_segmentor(None, checkpoint)
         for step in whole_model.cfg.test_pipeline:
             if step['type'] == 'Resize':
-                step['scale'] = (round(6000 * size / tile), round(2000 * size / tile))
+                step['scale'] = (round(across * size), round(down * size))
         begin = time.perf_counter()
         whole = [SegmentorNetwork(whole_model).predict([img])[0].label for img in imgs]
         rows.append([tile, 'whole', '', '', sum((label == 1).mean() for label in whole) / len(whole) * 100,
@@ -87,6 +88,7 @@ def seams(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
             seconds = (time.perf_counter() - begin) / len(imgs)
             differ = [(label != other).mean() * 100 for label, other in zip(labels, whole)]
             smoke = sum((label == 1).mean() for label in labels) / len(labels) * 100
+            print(tile, overlap, differ, file=sys.stderr, flush=True)
             rows.append([tile, overlap, float(np.mean(differ)), float(np.max(differ)), smoke, seconds])
     table(['tile, pixels', 'overlap', 'labels that differ, %', 'worst panorama, %', 'smoke, %', 'seconds'], rows)
 
@@ -150,7 +152,8 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / 'whole.onnx', Path(folder) / 'int8.onnx'
         export_onnx(checkpoint, whole, pictures=calibration)
-        done = export_onnx(checkpoint, small, pictures=calibration, int8=True)
+        val = [(path, data / 'ann_dir' / 'val' / f'{path.stem}.png') for path in paths]
+        done = export_onnx(checkpoint, small, pictures=calibration, int8=True, val=val)
         whole_network, small_network = open_network(whole, args.threads), open_network(small, args.threads)
         peers: dict[str, Any] = {
             'PyTorch': lambda img: network.predict([img[..., ::-1].copy()])[0].label,
@@ -159,8 +162,8 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
         }
         for name, peer in peers.items():
             counts, seconds = [], 0.0
-            for path in paths:
-                img, truth = read_picture(path), read_mask(data / 'ann_dir' / 'val' / f'{path.stem}.png')
+            for path, mask in val:
+                img, truth = read_picture(path), read_mask(mask)
                 begin = time.perf_counter()
                 label = peer(img)
                 seconds += time.perf_counter() - begin
@@ -211,6 +214,7 @@ def main() -> None:
     parser.add_argument('checkpoint', help='of a segmentor of smoke')
     parser.add_argument('data', type=Path, help='folder smoke5k_wsss')
     parser.add_argument('--number', type=int, default=6, help='panoramas or clips')
+    parser.add_argument('--tiles', type=int, nargs='+', default=[2000, 1000, 500], help='sides, in pixels')
     parser.add_argument('--frames', type=int, default=60, help='of a clip, or of the shorter film')
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()

@@ -19,7 +19,7 @@ from mmwsss.apis.inferencer import is_segmentor
 from mmwsss.datasets.metainfo import png_palette, segmentation_classes
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.exports.onnx_class_maps import compare_maps_with_torch, export_class_maps
-from mmwsss.exports.onnx_int8 import labels_alike, quantise
+from mmwsss.exports.onnx_int8 import iou_of, labels_alike, quantise
 from mmwsss.exports.onnx_segmentor import compare_with_torch, export_segmentor
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import file_sha256
@@ -28,6 +28,7 @@ from mmwsss.weights.checkpoints import read_checkpoint
 from mmwsss.weights.embedded_config import model_config
 
 _ALIKE, _ALIKE_INT8 = 0.999, 0.995  # shares of labels below which nothing is written
+_LOSS_INT8 = 0.005  # of IoU, above which nothing is written
 
 
 def load_segmentor(checkpoint: str | Path, config: Config | None = None) -> tuple[nn.Module, list[str]]:
@@ -69,6 +70,7 @@ def export_onnx(
     pictures: Sequence[str | Path] = (),
     int8: bool = False,
     threshold: float = 0.3,
+    val: Sequence[tuple[Path, Path]] = (),
 ) -> dict[str, Any]:
     """Write a segmentor, or a classifier with class maps, as ONNX, compared with PyTorch before it counts.
 
@@ -81,14 +83,15 @@ def export_onnx(
         pictures: Paths to compare with, and to take 8-bit ranges from; random ones are used beside them.
         int8: Write the 8-bit network; needs pictures, and a segmentor.
         threshold: Of a classifier: where ``mmwsss-lite`` cuts its maps, in (0, 1).
+        val: Pictures with masks, to measure what 8 bits cost.
 
     Returns:
         dict: ``labels_alike`` and ``largest_difference`` to PyTorch, ``bytes``; with ``int8`` also
-        ``int8_labels_alike``.
+        ``int8_labels_alike``, and with ``val`` ``iou`` and ``int8_iou``.
 
     Raises:
-        ValueError: If the maps of a classifier need a gradient, or the labels agree on too few pixels; then no file is
-            left.
+        ValueError: If the maps of a classifier need a gradient, the labels agree on too few pixels, or 8 bits cost more
+            than 0.5 points of IoU (without ``val``: change more than 0.5 % of the labels); then no file is left.
     """
     out = Path(out)
     segmentor = is_segmentor(read_checkpoint(checkpoint), checkpoint, config)
@@ -129,25 +132,33 @@ def export_onnx(
                 f'{result["labels_alike"]:.3%}. Nothing was written to {out}.'
             )
         if int8:
-            result['int8_labels_alike'] = _to_int8(out, seen)
+            result.update(_to_int8(out, seen, val))
     except BaseException:
         out.unlink(missing_ok=True)
         raise
     return {**result, 'bytes': out.stat().st_size}
 
 
-def _to_int8(out: Path, seen: Sequence[np.ndarray]) -> float:
-    """Put the 8-bit network in the place of the whole one; gives the share of labels that are alike."""
+def _to_int8(out: Path, seen: Sequence[np.ndarray], val: Sequence[tuple[Path, Path]]) -> dict[str, float]:
+    """Put the 8-bit network in the place of the whole one; gives what it changes."""
     whole = out.with_name(f'.{out.name}.float')
     out.replace(whole)
     try:
         quantise(whole, out, seen)
-        alike = labels_alike(whole, out, seen)
+        result = {'int8_labels_alike': labels_alike(whole, out, seen)}
+        if val:
+            result.update(iou=iou_of(whole, val), int8_iou=iou_of(out, val))
     finally:
         whole.unlink()
-    if alike < _ALIKE_INT8:
+    if val and result['iou'] - result['int8_iou'] > _LOSS_INT8:
+        raise InputError(
+            f'Expected 8 bits to cost at most {_LOSS_INT8:.1%} of IoU, but it goes from {result["iou"]:.2%} to '
+            f'{result["int8_iou"]:.2%}. Nothing was written to {out}.'
+        )
+    if not val and result['int8_labels_alike'] < _ALIKE_INT8:
         raise InputError(
             f'Expected the labels of the 8-bit network to agree on {_ALIKE_INT8:.1%} of the cells, but got '
-            f'{alike:.3%}. Nothing was written to {out}.'
+            f'{result["int8_labels_alike"]:.3%}. Nothing was written to {out}: pictures with masks (--val-pictures, '
+            f'--val-masks) tell whether the IoU suffers.'
         )
-    return alike
+    return result

@@ -46,7 +46,7 @@ class FilmSource:
         self.promised = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
         self.fps: float | None = film.get(cv2.CAP_PROP_FPS)
         film.release()
-        self.end = None
+        self.end: int | None = None
         self.total: int | None = self.promised if self.promised > 0 else None
         if self.total is not None and every is not None:
             self.total = max(round(self.promised / max((self.fps or 1) * every, 1)), 1)

@@ -41,7 +41,8 @@ class PictureSource:
         self._camera = camera
         self._index = {path: index for index, path in enumerate(self._paths)}
         self.total: int | None = len(self._paths)
-        self.end, self.fps = self.total, None
+        self.end: int | None = self.total
+        self.fps: float | None = None
         self.notes = self._dataset.notes
 
     def index_of(self, record: ManifestRecord) -> int | None:

@@ -49,7 +49,8 @@ class CameraSource:
         self.shown = re.sub(r'//[^/@]*@', '//', address)  # the password stays out of files and messages
         self.camera = self.shown if camera is None else camera
         self.every, self.total, self.seconds, self.retries = every or 0.0, frames, seconds, retries
-        self.end, self.fps = None, 1 / every if every else None
+        self.end: int | None = None
+        self.fps: float | None = 1 / every if every else None
         self._folder = re.sub(r'[^\w.-]+', '_', self.camera).strip('_') or 'camera'
         self._stream: cv2.VideoCapture | None = self._open()
         if not self._stream.isOpened():

@@ -38,7 +38,7 @@ class ClassMapGraph(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, classifier: nn.Module) -> None:
+    def __init__(self, classifier: Any) -> None:
         super().__init__()
         if not hasattr(classifier, 'cam_classifier'):
             raise InputTypeError(f'Expected a classifier with maps, but got {type(classifier).__name__}.')

@@ -19,7 +19,7 @@ pytest.importorskip('onnxruntime')
 
 import mmwsss_lite  # noqa: E402
 from mmwsss.apis.onnx_export import export_onnx, load_segmentor  # noqa: E402
-from mmwsss.exports.onnx_int8 import labels_alike, quantise  # noqa: E402
+from mmwsss.exports.onnx_int8 import iou_of, labels_alike, pairs_of, quantise  # noqa: E402
 from mmwsss.exports.onnx_segmentor import SegmentorGraph, compare_with_torch, export_segmentor  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -155,12 +155,34 @@ def test_network_on_bgr(tmp_path):
     torch.testing.assert_close(SegmentorGraph(model)(image), expected)
 
 
-def test_int8(tmp_path):
-    export_onnx(checkpoint(tmp_path, 'lite0'), tmp_path / 'm.onnx')
+def test_int8(tmp_path, monkeypatch):
+    source = checkpoint(tmp_path, 'lite0')
+    export_onnx(source, tmp_path / 'm.onnx')
     quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', pictures(12))
     assert (tmp_path / 'q.onnx').stat().st_size < 0.45 * (tmp_path / 'm.onnx').stat().st_size
     assert labels_alike(tmp_path / 'm.onnx', tmp_path / 'm.onnx', pictures(2)) == 1
     assert mmwsss_lite.Segmentor(tmp_path / 'q.onnx').classes == CLASSES
+    folder, masks = tmp_path / 'val', tmp_path / 'masks'
+    runner = mmwsss_lite.Segmentor(tmp_path / 'm.onnx')
+    for number, picture in enumerate(pictures(4)):
+        for where, array in ((folder, picture), (masks, runner(picture)[0])):
+            where.mkdir(exist_ok=True)
+            Image.fromarray(array).save(where / f'{number}.png')
+    val = pairs_of(folder, masks)
+    assert iou_of(tmp_path / 'm.onnx', val) == 1  # its own labels
+    assert 0.5 < iou_of(tmp_path / 'q.onnx', val) < 1
+    (masks / '2.png').unlink()
+    with pytest.raises(FileNotFoundError, match='Expected a mask .*2.png of the picture .*2.png'):
+        pairs_of(folder, masks)
+    import onnx
+
+    kinds = [node.op_type for node in onnx.load(tmp_path / 'q.onnx').graph.node]
+    assert kinds.index('Conv') < kinds.index('DequantizeLinear') or 'QuantizeLinear' not in kinds[: kinds.index('Conv')]
+    monkeypatch.setattr('mmwsss.apis.onnx_export.iou_of', lambda path, _: 0.5 if path.suffix == '.float' else 0.4)
+    names = [row[0] for row in val]
+    with pytest.raises(ValueError, match=r'at most 0\.5% of IoU, but it goes from 50\.00% to 40\.00%'):
+        export_onnx(source, tmp_path / 'bad.onnx', pictures=names, int8=True, val=val)
+    assert not list(tmp_path.glob('*bad.onnx*'))
     with pytest.raises(ValueError, match='Expected pictures to calibrate'):
         quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', [])
 
