@@ -42,6 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--evidence', nargs='+', default=['val', 'train'], help='splits whose labels rules look at')
     parser.add_argument('--judged', nargs='+', default=['val', 'test'], help='splits whose masks say how good that was')
     parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
+    parser.add_argument('--no-views', action='store_true', help='look at no mirrored frames')
     parser.add_argument('--no-judge', action='store_true', help='ask no judge (it takes the longest)')
     parser.add_argument('--threads', type=int, default=1)
     return parser.parse_args()
@@ -83,7 +84,7 @@ class Candidate:
         """What the rules see."""
         path = Path(self.args.cache) / f'{self.name}_{split}.npz'
         if not path.exists():
-            plan = EvidencePlan(composites=self.args.composites, views=True)
+            plan = EvidencePlan(composites=self.args.composites, views=not self.args.no_views)
             collect_evidence(self.cfg, self.model, data_split(self.cfg, split), plan, judge).save(path)
         return Evidence.load(path)
 

@@ -1,0 +1,180 @@
+"""Labels that are probably wrong, a page to judge them on, and the answers back in a CSV."""
+
+from __future__ import annotations
+
+import csv
+import os.path as osp
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsss.apis.judge import Encoder
+from mmwsss.datasets.groups import Grouping
+from mmwsss.datasets.image_dataset import ImageDataset
+from mmwsss.datasets.pictures import read_picture
+from mmwsss.evaluation.suspects import Suspects, find_suspects
+from mmwsss.utils.errors import InputError, MissingFileError
+from mmwsss.utils.files import atomic_write
+from mmwsss.visualization.kept_maps import shrink
+from mmwsss.visualization.page import data_address, write_page
+
+ANSWERS = ('right', 'wrong', 'unsure')
+"""What a person can say of a label."""
+VOTES = {'right': (2, 0), 'wrong': (0, 2), 'unsure': (1, 1)}
+"""Votes for and against that an answer adds to the label's own: a second look counts twice."""
+_SIDE, _QUALITY = 256, 82
+
+
+def image_labels(dataset: ImageDataset) -> np.ndarray:
+    """Labels of a data set: bool (N, K)."""
+    number = len(dataset.metainfo['classes'])
+    table = np.zeros((len(dataset), number), bool)
+    for index in range(len(dataset)):
+        table[index, dataset.get_data_info(index)['gt_label']] = True
+    return table
+
+
+def label_suspects(
+    dataset: ImageDataset,
+    grouping: Grouping | None = None,
+    encoder: Encoder | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Suspects:
+    """Doubt the labels of a data set, by features of a network that never saw them.
+
+    Args:
+        dataset: Images with labels.
+        grouping: What a block is; images of one block are never on both sides.
+        encoder: By default ImageNet's EfficientNet-Lite0.
+        folds: Number of folds.
+        seed: Of the folds.
+
+    Raises:
+        ValueError: If there are fewer blocks than folds, or a class that all images show or none.
+        ImportError: If the default encoder's packages are missing, with the install line.
+    """
+    indices = range(len(dataset))
+    paths = [dataset.get_data_info(index)['img_path'] for index in indices]
+    blocks = [group.block for group in (grouping or Grouping()).all(paths)]
+    return find_suspects((encoder or Encoder()).of_dataset(dataset, indices), image_labels(dataset), blocks, folds)
+
+
+def suspect_rows(dataset: ImageDataset, suspects: Suspects, limit: int) -> list[dict[str, Any]]:
+    """The most doubtful images.
+
+    Returns:
+        list: dicts of ``path`` (below the image folder), ``img_path``, ``label`` (names, joined by ``;``), ``doubt``,
+        ``suggested`` (what the others say) and ``suspected``.
+    """
+    classes, root = list(dataset.metainfo['classes']), dataset.metainfo.get('image_root') or '.'
+    rows = []
+    for index in suspects.ranked()[:limit]:
+        info = dataset.get_data_info(index)
+        shown = set(info['gt_label'].tolist())
+        other = shown ^ {int(suspects.class_index[index])}
+        rows.append(
+            {
+                'path': Path(osp.relpath(info['img_path'], root)).as_posix(),
+                'img_path': info['img_path'],
+                'label': _names(shown, classes),
+                'suggested': _names(other, classes),
+                'doubt': float(suspects.doubt[index]),
+                'suspected': bool(suspects.suspected[index]),
+            }
+        )
+    return rows
+
+
+def _names(shown: set[int], classes: Sequence[str]) -> str:
+    return ';'.join(classes[index] for index in sorted(shown))
+
+
+def write_suspects(rows: Sequence[Mapping[str, Any]], out: str | Path) -> None:
+    """Write ``suspects.csv`` and ``suspects.html``, a page of pictures and three buttons each, to a folder.
+
+    Args:
+        rows: Of :func:`suspect_rows`.
+        out: The folder.
+    """
+    with atomic_write(Path(out) / 'suspects.csv') as handle:
+        writer = csv.writer(handle, lineterminator='\n')
+        writer.writerow(['path', 'label', 'suggested', 'doubt', 'suspected'])
+        for row in rows:
+            writer.writerow([row['path'], row['label'], row['suggested'], f'{row["doubt"]:.4f}', int(row['suspected'])])
+    pictures = [
+        {
+            **{key: row[key] for key in ('path', 'label', 'suggested', 'doubt')},
+            'picture': data_address(shrink(read_picture(row['img_path']), _SIDE), _QUALITY),
+        }
+        for row in rows
+    ]
+    write_page(
+        Path(out) / 'suspects.html', 'suspects.html', [row['path'] for row in rows], ('page.css',), ('suspects.js',),
+        rows=pictures, answers=ANSWERS,
+    )  # fmt: skip
+
+
+def read_answers(path: str | Path) -> dict[str, str]:
+    """Answers by path of an image, from the CSV (``path,answer``) that the page gives.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a row is no answer, or a picture has two; names the line.
+    """
+    if not osp.isfile(path):
+        raise MissingFileError(f'Expected answers (path,answer) in {path}, but there is no such file.')
+    found: dict[str, str] = {}
+    with open(path, encoding='utf-8-sig', newline='') as handle:
+        reader = csv.DictReader(handle)
+        if not {'path', 'answer'} <= set(reader.fieldnames or ()):
+            raise InputError(f'Expected the columns path and answer in {path}, but got {reader.fieldnames}.')
+        for row in reader:
+            name, answer = row['path'] or '', (row['answer'] or '').strip()
+            if answer not in ANSWERS or not name:
+                raise InputError(f'Expected path and one of {list(ANSWERS)} in {path}, line {reader.line_num}: {row}.')
+            if found.setdefault(name, answer) != answer:
+                raise InputError(f'Expected one answer on {name} in {path}, but got {found[name]!r} and {answer!r}.')
+    return found
+
+
+def write_answered_labels(dataset: ImageDataset, answers: Mapping[str, str], out: str | Path) -> dict[str, int]:
+    """Write the labels of a data set as a CSV with votes: ``path,label,votes_for,votes_against``.
+
+    An image without an answer keeps its label, undoubted. One with an answer has one vote of whoever labelled it, and
+    those of :data:`VOTES`: a label that is called wrong is read as its opposite, and no image is ever left out.
+
+    Args:
+        dataset: The images; it reads the new file in the place of its own label file.
+        answers: By path below the image folder.
+        out: The CSV.
+
+    Returns:
+        dict: number of ``images`` and of answers of each kind.
+
+    Raises:
+        ValueError: If an answer is on an image that is not there.
+    """
+    classes, root = list(dataset.metainfo['classes']), dataset.metainfo.get('image_root') or '.'
+    rows, left = [], dict(answers)
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        path = Path(osp.relpath(info['img_path'], root)).as_posix()
+        answer = left.pop(path, None)
+        votes: tuple[Any, Any] = ('', '')
+        if answer == 'wrong' and not info['gt_label'].size and len(classes) > 1:
+            raise InputError(
+                f'Expected a label that says which of {classes} is on {path}: write it into the label file by hand.'
+            )
+        if answer is not None:
+            votes = (1 + VOTES[answer][0], VOTES[answer][1])
+        rows.append([path, _names(set(info['gt_label'].tolist()), classes), *votes])
+    if left:
+        raise InputError(f'Expected answers on images of the data set, but {next(iter(left))} is none of them.')
+    with atomic_write(out) as handle:
+        writer = csv.writer(handle, lineterminator='\n')
+        writer.writerows([['path', 'label', 'votes_for', 'votes_against'], *rows])
+    counts = {answer: sum(given == answer for given in answers.values()) for answer in ANSWERS}
+    return {'images': len(rows), **counts}
