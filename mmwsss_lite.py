@@ -286,7 +286,8 @@ def time_in(name: str) -> datetime | None:
     """
     for found in _TIME.finditer(name):
         try:
-            return datetime(*(int(number) for number in found.groups()), tzinfo=timezone.utc)  # type: ignore[misc]
+            year, month, day, hour, minute, second = map(int, found.groups())
+            return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
         except ValueError:  # numbers that are no time
             continue
     return None
@@ -424,7 +425,7 @@ class ClassMaps(Segmentor):
         label = np.zeros(best.shape, np.uint8)
         for value, (plane, score) in enumerate(zip(maps, scores), 1):
             if score > 0.5:
-                full = self._full(plane, best.shape)
+                full = self._full(plane, (picture.shape[0], picture.shape[1]))
                 full = full / max(float(full.max()), 1e-12)
                 higher = full > best
                 label[higher] = value

@@ -1,6 +1,5 @@
-# Recipe for small networks that learn from scratch on a few hundred to a few thousand images, on a CPU in minutes. It
-# is ours and not the paper's: the paper's recipe (no augmentation, constant rate, 3 epochs) only works from ImageNet
-# weights. What the small networks needed is said here and in vitmini_r18.py.
+# Recipe for small networks that learn on a few hundred to a few thousand images, on a CPU in minutes. It is ours and
+# not the paper's, which has no augmentation, a constant rate and 3 epochs.
 _base_ = ['./data_sets.py', './default_runtime.py']
 kind = 'classifier'
 img_size = 96

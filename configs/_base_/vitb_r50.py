@@ -1,4 +1,4 @@
-# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (vitmini_r18.py),
+# The paper's two networks: ViT-B/16 student and ResNet-50 + PCM teacher. Bases of other networks (lite0.py),
 # which a scale puts in the place of this one, have the same names: head_type, student_map, teacher_maps, student_init,
 # teacher_init, teacher_command, patch_size; student, projection, teacher, cnn, deep_cnn.
 _base_ = './paper_recipe.py'

@@ -4,4 +4,3 @@ bases = dict()  # base file -> base file in its place
 configs = dict()  # config -> config in its place, where another base is not enough
 variables = dict()  # values by kind of config, or by a file that a config is or inherits from
 layers = dict()  # block of a table -> block in its place
-start = None  # dict(pipeline=..., inputs=...): runs of a pipeline that the networks start from, by variable

@@ -22,6 +22,7 @@ variables = {
     'segmentor': dict(img_size=160, num_workers=0),
     'affinity': dict(img_size=160, num_workers=0),
     'pseudo': dict(img_size=160, size_divisor=16, batch_size=16),
+    'pseudo/segmentor.py': dict(img_size=256, size_divisor=32),
     'seg/segformer_lite0_pseudo-192x192.py': dict(batch_size=16, epochs=5, lr=5e-4),
     'ts_vitb_r50_cos_global.py': dict(teacher_checkpoint='work_dirs/r50_pcm/epoch_3.pth'),
 }

@@ -115,17 +115,52 @@ def init_for_maps(
     """
     settings = cfg.pseudo
     renaming = {key: settings[key] for key in ('checkpoint_classes', 'class_map') if settings.get(key)}
-    if TASK_UTILS.build(settings.generator).network == 'segmentor':
-        if renaming:
-            raise InputError(
-                f'Expected neither checkpoint_classes nor class_map for a segmentor in {cfg.filename}, '
-                f'but got {sorted(renaming)}.'
-            )
+    network = TASK_UTILS.build(settings.generator).network
+    if network != 'classifier' and renaming:
+        raise InputError(
+            f'Expected neither checkpoint_classes nor class_map for a {network} in {cfg.filename}, '
+            f'but got {sorted(renaming)}.'
+        )
+    if network == 'clip':
+        model = init_clip(cfg, checkpoint, classes, device, trust=trust)
+    elif network == 'segmentor':
         model = init_segmentor(model_cfg, checkpoint, classes, device, trust=trust)
     else:
         model = init_classifier(checkpoint, model_cfg, classes, device, trust=trust, **renaming)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     return model
+
+
+def init_clip(
+    cfg: Config,
+    checkpoint: str | Path,
+    classes: Sequence[str] | None = None,
+    device: str | torch.device | None = None,
+    *,
+    trust: bool | None = None,
+) -> BaseModel:
+    """The CLIP that a pseudo config describes, with the classes of the data: a network that needs no training.
+
+    Args:
+        cfg: A config whose ``model`` is a :class:`~mmwsss.models.classifiers.CLIPClassifier`.
+        checkpoint: open_clip's weights: a file, or a tag that open_clip fetches.
+        classes: Classes of the data, in order, in the place of those of the config.
+        device: By default a GPU where there is one.
+        trust: Whether the checkpoint may run code; by default the environment variable says it.
+
+    Raises:
+        ValueError: If the config has no such model.
+    """
+    settings: Any = cfg.get('model')
+    if settings is None or not str(settings.get('type')).endswith('CLIPClassifier'):
+        raise InputError(f'Expected model=dict(type="mmwsss.CLIPClassifier") beside pseudo in {cfg.filename}.')
+    settings = {**settings.to_dict(), 'checkpoint': str(checkpoint)}
+    if classes is not None:
+        settings['classes'] = list(classes)
+    init_default_scope('mmpretrain')
+    with trusting(trust):
+        model = MODELS.build(settings)
+    return model.to(_device(device)).eval()
 
 
 def init_segmentor(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max, scaled_inputs
-from mmwsss.cam.methods import HEADS, LAYERED, METHODS
-from mmwsss.models.classifiers import MapClassifier
+from mmwsss.cam.methods import HEADS, LAYERED, METHODS, TEXT
+from mmwsss.models.classifiers import CLIPClassifier, MapClassifier
 from mmwsss.registry import TASK_UTILS
 from mmwsss.utils.errors import InputError
 
@@ -61,7 +61,8 @@ class CAMGenerator:
             MMPretrain, timm and torchvision (:class:`~mmwsss.cam.any_classifier.AnyClassifier`); ``'rollout'`` on any
             of ours with attention; ``'acr'`` and ``'acr_unrefined'`` on a ViT; ``'cam'``, the maps of a
             :class:`~mmwsss.models.heads.PooledHead`; ``'pcm'``, those of a :class:`~mmwsss.models.heads.PCMHead`;
-            ``'transcam'``, those of a :class:`~mmwsss.models.heads.TransCAMHead`. See :mod:`mmwsss.cam.methods`.
+            ``'transcam'``, those of a :class:`~mmwsss.models.heads.TransCAMHead`; ``'clip'`` and ``'clip_unrefined'``
+            on a :class:`~mmwsss.models.classifiers.CLIPClassifier`, which nobody trains. See :mod:`mmwsss.cam.methods`.
         target_layers: Layers of the first four, counted from the end or by name; see
             :func:`~mmwsss.cam.layer_tap.target_layers`.
         scales: Factors on the input size (the paper: 0.5, 1, 1.5, 2).
@@ -73,7 +74,7 @@ class CAMGenerator:
         size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
 
     Attributes:
-        network: What a checkpoint must hold for this generator: ``'classifier'``.
+        network: What a checkpoint must hold for this generator: ``'classifier'``, or ``'clip'``, the weights alone.
 
     Raises:
         ValueError: If an argument is none of those above.
@@ -104,6 +105,8 @@ class CAMGenerator:
         self.per_scale_min_max, self.classes = per_scale_min_max, classes
         self.size_divisor = size_divisor
         self._wrapped: AnyClassifier | None = None
+        if method in TEXT:
+            self.network = 'clip'
 
     @property
     def num_layers(self) -> int:
@@ -181,6 +184,11 @@ class CAMGenerator:
             raise InputError(
                 f'Expected a method of {list(LAYERED)} for a {type(classifier.model).__name__}, which is no '
                 f'MapClassifier, but got {self.method!r}.'
+            )
+        if isinstance(classifier, CLIPClassifier) != (self.method in TEXT):
+            raise InputError(
+                f'Expected a CLIPClassifier for the methods {list(TEXT)} and for no other, '
+                f'but got a {type(classifier).__name__} for {self.method!r}.'
             )
         head = HEADS.get(self.method)
         if head is not None and not isinstance(classifier.head, head):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.class_token import class_token_only
+from mmwsss.cam.clip_maps import clip_maps
 from mmwsss.cam.functional import (
     attention_rollout,
     grad_cam,
@@ -212,6 +213,8 @@ METHODS: dict[str, Method] = {
     'transcam': transcam_maps,
     'acr': partial(attention_gradient_maps, refine=True),
     'acr_unrefined': partial(attention_gradient_maps, refine=False),
+    'clip': partial(clip_maps, refine=True),
+    'clip_unrefined': partial(clip_maps, refine=False),
 }
 """Every kind by its name."""
 
@@ -220,3 +223,6 @@ LAYERED = ('gradcam', 'gradcampp', 'layercam', 'scorecam')
 
 HEADS = {'cam': PooledHead, 'pcm': PCMHead, 'transcam': TransCAMHead}
 """Kinds that need a certain head."""
+
+TEXT = ('clip', 'clip_unrefined')
+"""Kinds that read a :class:`~mmwsss.models.classifiers.CLIPClassifier`, which needs no training."""

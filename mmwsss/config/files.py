@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmwsss.config.moved import MOVED
+from mmwsss.config.moved import advice
 from mmwsss.utils.errors import MissingFileError
 
 SCOPE = 'mmwsss'
@@ -33,9 +33,9 @@ def find_config(path: str | Path) -> Path:
     for place in places:
         if place.is_file():
             return place.resolve()
-    instead = MOVED.get(_name(path))
+    instead = advice(_name(path))
     if instead is not None:
-        raise MissingFileError(f'configs/{_name(path)} is gone: use {instead}.')
+        raise MissingFileError(f'configs/{_name(path)} is gone: {instead}.')
     raise MissingFileError(f'Expected a config {path}, but found none in {", ".join(str(p) for p in places)}.')
 
 
@@ -78,8 +78,8 @@ def base_path(name: str, config: Path) -> tuple[Path, str | None]:
         return _of_host(name, config)
     path = (config.parent / Path(name).expanduser()).resolve()
     if not path.is_file():
-        instead = MOVED.get(_name(path))
-        reason = f'but it is gone: use {instead}' if instead else 'but there is no such file'
+        instead = advice(_name(path))
+        reason = f'but it is gone: {instead}' if instead else 'but there is no such file'
         raise MissingFileError(f'Expected the base {path} of {config}, {reason}.')
     return path, None
 

@@ -34,7 +34,22 @@ MOVED: dict[str, str] = {
     'ablation/shapes.py': 'configs/scales/small_shapes.py',
     '_base_/paper.py': 'configs/_base_/paper_recipe.py',
     '_base_/small.py': 'configs/_base_/small_recipe.py',
+    '_base_/vitmini_r18.py': 'configs/_base_/lite0.py',
     '_base_/datasets/smoke5k.py': 'configs/_base_/data_sets.py',
     'data/ccp.py': 'configs/data/ccp_wsss.py',
 }
 """Path below ``configs`` of what went away, and what to use."""
+
+GONE: dict[str, str] = {
+    'pipelines/pretrain.py': 'nothing takes its place, as the networks of scale small start from ImageNet weights',
+}
+"""Path below ``configs`` of what went away without a successor, and why."""
+
+
+def advice(name: str) -> str | None:
+    """What to do without a config that went away, as the end of a sentence; ``None`` for any other name.
+
+    Args:
+        name: Its path below ``configs``.
+    """
+    return f'use {MOVED[name]}' if name in MOVED else GONE.get(name)

@@ -23,7 +23,7 @@ class Scale:
         path: The file.
         content: Its keys: ``bases`` (base file -> the one in its place), ``configs`` (config -> the one in its place,
             where other bases are not enough), ``variables`` (by kind, or by a file that a config is or inherits from),
-            ``layers`` (block of a table -> block in its place), and what the rows need beside.
+            ``layers`` (block of a table -> block in its place).
     """
 
     path: Path

@@ -138,7 +138,7 @@ class CameraMasks:
 
     def _paint(self, camera: str, shape: tuple[int, int]) -> np.ndarray:
         height, width = shape
-        ignored = np.zeros(shape, np.uint8)
+        ignored: np.ndarray = np.zeros(shape, np.uint8)
         mask = self._masks.get(camera)
         if mask is not None:
             if abs(mask.shape[1] / mask.shape[0] * height / width - 1) > 0.02:
@@ -146,7 +146,7 @@ class CameraMasks:
                     f'Expected a mask of the proportions of the frames, {width} x {height}, for the camera {camera!r} '
                     f'of {self.path}, but got {mask.shape[1]} x {mask.shape[0]}.'
                 )
-            ignored |= cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+            ignored = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         for corners in self._polygons.get(camera, ()):
             pixels = np.round(corners * (width, height) - 0.5).astype(np.int32)
             cv2.fillPoly(ignored, [pixels], 1)

@@ -84,17 +84,14 @@ def export_segmentor(
         ImportError: If onnx (or onnxscript) is missing.
         ValueError: If the names do not fit the channels.
     """
-    onnx = require('onnx', 'The export to ONNX')
+    require('onnx', 'The export to ONNX')
     graph = SegmentorGraph(segmentor)
     head: Any = segmentor.decode_head
-    # two pictures, so that no exporter takes their number for a constant
-    image = torch.rand(2, 3, *size) * 255
+    image = example(size)
     with torch.no_grad():
         channels = graph(image).shape[1]
     if channels != len(classes):
         raise InputError(f'Expected {channels} names of classes, background first, but got {list(classes)}.')
-    model = onnx.load_model_from_string(_serialised(graph, image, free_size))
-    onnx.checker.check_model(model, full_check=True)
     kept = {
         'classes': list(classes),
         'size': list(size),
@@ -102,14 +99,43 @@ def export_segmentor(
         'align_corners': bool(head.align_corners),
         **(metadata or {}),
     }
-    for key, value in kept.items():
+    write_graph(graph, path, image, [OUTPUT], free_size, kept)
+
+
+def example(size: tuple[int, int]) -> torch.Tensor:
+    """What a graph is traced with: two pictures, so that no exporter takes their number for a constant."""
+    return torch.rand(2, 3, *size) * 255
+
+
+def write_graph(
+    graph: nn.Module,
+    path: str | Path,
+    image: torch.Tensor,
+    outputs: Sequence[str],
+    free_size: bool,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write a module as one ONNX file, checked, with metadata as JSON.
+
+    Args:
+        graph: From pictures (n, 3, h, w) to its outputs.
+        path: The file.
+        image: From :func:`example`.
+        outputs: Names of the outputs.
+        free_size: Whether it takes any size.
+        metadata: Kept in the file.
+    """
+    onnx = require('onnx', 'The export to ONNX')
+    model = onnx.load_model_from_string(_serialised(graph, image, outputs, free_size))
+    onnx.checker.check_model(model, full_check=True)
+    for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value, ensure_ascii=False)
     with atomic_write(path, 'wb') as handle:
         handle.write(model.SerializeToString())
 
 
-def _serialised(graph: SegmentorGraph, image: torch.Tensor, free_size: bool) -> bytes:
+def _serialised(graph: nn.Module, image: torch.Tensor, outputs: Sequence[str], free_size: bool) -> bytes:
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter('ignore')  # PyTorch's own about the exporter and about Python values in the hosts' code
         path = Path(folder) / 'network.onnx'
@@ -118,13 +144,13 @@ def _serialised(graph: SegmentorGraph, image: torch.Tensor, free_size: bool) -> 
             free = torch.export.Dim.DYNAMIC
             torch.onnx.export(
                 graph, (image,), path, dynamo=True, opset_version=_DYNAMO_OPSET, input_names=[INPUT],
-                output_names=[OUTPUT], dynamic_shapes=({0: free, 2: free, 3: free},), external_data=False,
+                output_names=[*outputs], dynamic_shapes=({0: free, 2: free, 3: free},), external_data=False,
                 verbose=False,
             )  # fmt: skip
         else:
             torch.onnx.export(
                 graph, (image,), path, dynamo=False, opset_version=_LEGACY_OPSET, input_names=[INPUT],
-                output_names=[OUTPUT], dynamic_axes={INPUT: {0: 'n'}, OUTPUT: {0: 'n'}},
+                output_names=[*outputs], dynamic_axes={name: {0: 'n'} for name in (INPUT, *outputs)},
             )  # fmt: skip
         return path.read_bytes()
 

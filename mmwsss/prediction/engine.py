@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.cameras import CameraMasks
-from mmwsss.datasets.frames import Frame, FrameSource
+from mmwsss.datasets.frame import Frame, FrameSource
 from mmwsss.datasets.masks import read_mask
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette
 from mmwsss.exports.mask_folder import write_mask
@@ -118,7 +118,8 @@ class FramePredictor:
         total = None if self.source.total is None else self.source.total + first
         try:
             for index in range(first):  # a camera's earlier frames cannot be seen again
-                self._add(counts, outputs, records.record(index), None, None, False)
+                record = records.record(index)
+                self._add(counts, outputs, record, None, self._label(record, outputs), False)
             with Progress(total, 'frames', done=first or records.finished) as progress:
                 try:
                     for record, frame, label, is_new in self._records(records, outputs, first):
@@ -185,8 +186,7 @@ class FramePredictor:
         for (frame, prediction), label in self.steady(series):
             if not records.must_write(frame.index):
                 record = records.record(frame.index)
-                path = self.out_dir / (record.mask_path or '')
-                yield record, frame, read_mask(path) if outputs.needs_label else None, False
+                yield record, frame, self._label(record, outputs), False
                 continue
             begin = time.perf_counter()
             if prediction is not None and label is not None:
@@ -197,6 +197,12 @@ class FramePredictor:
             records.append(frame.index, record)
             self._seconds['write'] += time.perf_counter() - begin
             yield record, frame, label, True
+
+    def _label(self, record: ManifestRecord, outputs: Outputs) -> np.ndarray | None:
+        """The mask of a finished frame, where it is needed; None of one that failed."""
+        if record.mask_path is None or not outputs.needs_label:
+            return None
+        return read_mask(self.out_dir / record.mask_path)
 
     def _timed(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         iterator = iter(frames)

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsss.datasets.frames import Frame
+from mmwsss.datasets.frame import Frame
 from mmwsss.exports.options import regions_of
 from mmwsss.exports.outlines import trace
 from mmwsss.structures import ManifestRecord

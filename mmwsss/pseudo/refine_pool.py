@@ -73,11 +73,16 @@ def refine_in_pool(
 
 @contextlib.contextmanager
 def _fewer_threads(processes: int) -> Iterator[None]:
-    """Leave the pool its cores: PyTorch's threads that spin while they wait would take them."""
-    threads = torch.get_num_threads()
+    """Leave the pool its cores: PyTorch's threads that spin while they wait would take them.
+
+    OpenCV's threads are ended: a forked process that has them on paper only would wait for them for ever.
+    """
+    threads, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
+    cv2.setNumThreads(1)
     if os.environ.get('OMP_WAIT_POLICY', '').lower() != 'passive':
         torch.set_num_threads(max(min(threads, cores_of_this_process() - processes), 1))
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        cv2.setNumThreads(of_opencv)

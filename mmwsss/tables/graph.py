@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsss.config import load_config, load_data, load_generator, load_scale, options_that_act, split_data_options
-from mmwsss.runs import Output, Pipeline, Run, load_pipeline
+from mmwsss.runs import Output, Run
 from mmwsss.tables.rows import Row
 from mmwsss.utils.errors import MissingFileError
 
@@ -44,7 +44,6 @@ class RowGraph:
         self.scenes = Run(self.work_dir / 'scenes', 'scenes', settings=settings) if settings else None
         self.unused = {option.partition('=')[0] for option in self.options}
         self._runs: dict[Path, Run] = {}
-        self._start: Pipeline | None = None
 
     def load(self, config: str, options: Mapping[str, Any] | None = None) -> Config:
         """A config at this scale, on this data."""
@@ -88,24 +87,14 @@ class RowGraph:
         return self._runs[folder]
 
     def trained(self, config: str, seed: int) -> Run:
-        """The training of a config, its teacher and what its networks start from among its inputs."""
+        """The training of a config, its teacher among its inputs."""
         cfg, stem = self.load(config), self._stem(config)
         inputs = {
             variable: Output(self.trained(needed, seed), 'checkpoint')
             for variable, needed in (cfg.get('needs') or {}).items()
         }
-        inputs.update(self._starts(cfg))
         folder = self.work_dir / 'train' / stem / f'seed{seed}'
         return self._add(folder, 'train', config, f'{stem}, seed {seed}', options={'seed': seed}, inputs=inputs)
-
-    def _starts(self, cfg: Config) -> dict[str, Output]:
-        """Checkpoints that the small networks start from."""
-        settings = self.scale.content.get('start')
-        if settings is None:
-            return {}
-        if self._start is None:
-            self._start = Pipeline(load_pipeline(settings['pipeline'], settings.get('options')))
-        return {variable: self._start.output(text) for variable, text in settings['inputs'].items() if variable in cfg}
 
     def evaluated(self, row: Row, config: str, seed: int) -> Run:
         """The run whose figures are a row's: of a segmentor, of maps, or of refined masks.

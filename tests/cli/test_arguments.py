@@ -55,7 +55,7 @@ def test_a_real_config(parser):
     words = ['configs/vitb.py', '--scale', 'small', '--cfg-options', 'img_size=64', 'train_cfg.max_epochs=5']
     cfg = config_of(parser.parse_args(words))
     assert cfg.img_size == 64 and cfg.train_cfg.max_epochs == 5
-    assert cfg.embed_dims == 96  # of the scale's networks
+    assert cfg.embed_dims == 192  # of the scale's networks
 
 
 def test_launchers(parser):

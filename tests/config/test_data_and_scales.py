@@ -86,23 +86,26 @@ def test_a_users_own_description(tmp_path):
 
 def test_a_scale_swaps_bases():
     config = load_config('configs/ts_vitb_r50_cos_global_lambda03.py', scale='small')
-    assert config.model.student.backbone.arch.embed_dims == config.model.neck.in_channels == 96
-    assert config.model.teacher.backbone.depth == 18 and config.model.kt_loss.loss_weight == 0.3
-    assert config.train_cfg.max_epochs == 3 and config.optim_wrapper.optimizer.lr == 1e-3
-    assert config.model.student.backbone.img_size == 96
+    assert config.model.student.backbone.arch.embed_dims == config.model.neck.in_channels == 192
+    assert config.model.teacher.backbone.name == 'tf_efficientnet_lite0' and config.model.kt_loss.loss_weight == 0.3
+    assert config.train_cfg.max_epochs == 3 and config.optim_wrapper.optimizer.lr == 3e-4
+    assert config.model.student.backbone.img_size == 160
     assert config.model.student == load_config(config.control, scale='small').model
     assert config.model.teacher == load_config(config.needs.teacher_checkpoint, scale='small').model
     assert config.optim_wrapper.clip_grad.max_norm == 5.0  # the recipe is the small one
     acr = load_config('configs/acr_vitb_hybrid.py', scale='small')
     assert acr.model.model == load_config(acr.control, scale='small').model == config.model.student
-    assert load_config('configs/r101.py', scale='small').model.backbone.depth == 34
+    for name, size in (('r50', 'lite0'), ('r101', 'lite2')):
+        backbone = load_config(f'configs/{name}.py', scale='small').model.backbone
+        assert backbone.name == f'tf_efficientnet_{size}'
+        assert backbone.init_cfg.checkpoint == f'package://efficientnet-{size}'
     paper = load_config('configs/ts_vitb_r50_cos_global.py', scale='paper')
     assert paper.to_dict() == load_config('configs/ts_vitb_r50_cos_global.py').to_dict()
 
 
 def test_our_form_is_reached_by_variables_at_both_scales():
     ours = ['head_type=mmwsss.PooledHead', 'student_map=class_maps', 'teacher_maps=classes']
-    for scale, dims in (('paper', 768), ('small', 96)):
+    for scale, dims in (('paper', 768), ('small', 192)):
         config = load_config('configs/ts_vitb_r50_cos_global.py', ours, scale=scale)
         assert config.model.neck is None and config.model.student_map == 'class_maps'
         assert config.model.student.head.type == 'mmwsss.PooledHead' and config.model.student.head.in_channels == dims
@@ -113,17 +116,17 @@ def test_our_form_is_reached_by_variables_at_both_scales():
 
 def test_variables_layers_and_configs_of_a_scale():
     maps = load_config('configs/pseudo/gradcam_ms_fusion_5_4_2_1.py', scale='small')
-    assert maps.pseudo.generator.target_layers == [-4, -3, -2, -1] and maps.pseudo.generator.size_divisor == 8
+    assert maps.pseudo.generator.target_layers == [-4, -3, -2, -1] and maps.pseudo.generator.size_divisor == 16
     chosen = load_config('configs/pseudo/gradcam_ms_fusion_5_1.py', ['target_layers=-5'], scale='small')
     assert chosen.pseudo.generator.target_layers == [-5]
     deeplab = load_config('configs/seg/deeplabv2_r101_pseudo-321x321.py', scale='small')
-    assert deeplab.filename.endswith('segformer_mit-b0_pseudo-512x512.py') and deeplab.train_cfg.max_epochs == 10
+    assert deeplab.filename.endswith('segformer_lite0_pseudo-192x192.py') and deeplab.train_cfg.max_epochs == 5
     assert load_config('configs/seg/setr_supervised.py', scale='small').train_cfg.max_epochs == 20
     assert config_variables(SEGFORMER, scale='small')['lr'] == 5e-4 and config_variables(SEGFORMER)['lr'] == 6e-5
     assert config_variables('configs/vitb.py', data='voc12', scale='small')['num_classes'] == 20
     assert load_config('configs/vitb.py', ['epochs=5'], scale='small').train_cfg.max_epochs == 5
     shapes = load_config('configs/vitb.py', scale='small_shapes', data='shapes_scenes')
-    assert (shapes.train_cfg.max_epochs, shapes.model.head.num_classes) == (16, 4)
+    assert (shapes.train_cfg.max_epochs, shapes.model.head.num_classes) == (4, 4) and shapes.img_size == 96
     assert load_config('configs/pseudo/gradcam_ms.py', scale='small_shapes').pseudo.generator.scales == [1.0, 2.0]
 
 
@@ -131,8 +134,8 @@ def test_a_users_config_goes_before_a_scale(tmp_path):
     mine = tmp_path / 'mine.py'
     mine.write_text("_base_ = 'mmwsss::r50_pcm.py'\nepochs = 4\nnum_classes = 5\n")
     config = load_config(mine, scale='small')
-    assert config.train_cfg.max_epochs == 4 and config.optim_wrapper.optimizer.lr == 1e-3
-    assert config.model.backbone.depth == 18 and config.model.head.num_classes == 5
+    assert config.train_cfg.max_epochs == 4 and config.optim_wrapper.optimizer.lr == 3e-4
+    assert config.model.backbone.name == 'tf_efficientnet_lite0' and config.model.head.num_classes == 5
     assert load_config(mine, ['epochs=6'], scale='small', data='voc12').train_cfg.max_epochs == 6
     assert load_config(mine, data='voc12').model.head.num_classes == 20
 

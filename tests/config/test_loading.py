@@ -17,6 +17,9 @@ from mmwsss.config.tree import ConfigTree
 
 ROOT = Path(mmwsss.__file__).parents[1]
 CONFIGS = sorted((ROOT / 'configs').rglob('*.py'))
+# a pipeline's base computes its runs from variables that the pipeline sets, which MMEngine does not carry into bases;
+# nothing but load_pipeline reads one
+STOCK = [path for path in CONFIGS if ConfigTree(path).evaluate().get('kind') != 'pipeline']
 USABLE = [path for path in CONFIGS if path.parent.name not in ('_base_', 'data', 'scales')]
 
 
@@ -29,7 +32,7 @@ def write(path, text):
     return path
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+@pytest.mark.parametrize('path', STOCK, ids=name_of)
 def test_a_config_is_what_mmengine_reads(path):
     ours = load_config(path)
     stock = Config.fromfile(path)
@@ -164,16 +167,20 @@ def test_configs_are_found_from_any_folder(monkeypatch, tmp_path):
         'configs/ts_vitmini_r18_l1_global.py': 'configs/ts_vitb_r50_l1_global.py with --scale small',
         'configs/vitmini.py': 'configs/vitb.py with --scale small and the option head_type=mmwsss.PooledHead',
         'configs/ablation/small.py': 'configs/scales/small.py',
+        'configs/_base_/vitmini_r18.py': 'configs/_base_/lite0.py',
         'configs/data/ccp.py': 'configs/data/ccp_wsss.py',
     }.items():
         with pytest.raises(FileNotFoundError) as caught:
             find_config(name)
         assert str(caught.value) == f'{name} is gone: use {instead}.'
+    with pytest.raises(FileNotFoundError, match=r'pretrain\.py is gone: nothing takes its place, as .*ImageNet'):
+        find_config('configs/pipelines/pretrain.py')
 
 
 def test_what_takes_the_place_of_old_configs_is_there():
-    from mmwsss.config.moved import MOVED
+    from mmwsss.config.moved import GONE, MOVED
 
+    assert not GONE.keys() & MOVED.keys() and not any((ROOT / 'configs' / old).exists() for old in GONE)
     for old, new in MOVED.items():
         assert not (ROOT / 'configs' / old).exists()
         config, _, rest = new.partition(' with --scale small')

@@ -59,7 +59,10 @@ def test_every_variable_of_the_small_scale_acts_or_is_refused(name):
     assert 'dataset_root' in acting and 'group_file' in (refused if name[0] != 'p' else acting + refused)
     if name == 'ts_vitb_r50_cos_global':
         assert {'embed_dims', 'head_type', 'student_map', 'teacher_maps', 'student_init', 'teacher_init'} <= set(acting)
-        assert 'pretrained' in refused
+        assert {'pretrained', 'weights', 'patch_size', 'stem_stage', 'teacher_stride'} <= set(acting)
+        assert 'deep_weights' in refused  # of r101.py alone
+    if name == 'r101':
+        assert 'deep_weights' in acting and 'teacher_command' in refused
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ pytest.importorskip('onnxruntime')
 
 import mmwsss_lite  # noqa: E402
 from mmwsss.apis.onnx_export import export_onnx, load_segmentor  # noqa: E402
-from mmwsss.exports.onnx_int8 import labels_alike, quantise  # noqa: E402
+from mmwsss.exports.onnx_int8 import iou_of, labels_alike, pairs_of, quantise  # noqa: E402
 from mmwsss.exports.onnx_segmentor import SegmentorGraph, compare_with_torch, export_segmentor  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -155,12 +155,34 @@ def test_network_on_bgr(tmp_path):
     torch.testing.assert_close(SegmentorGraph(model)(image), expected)
 
 
-def test_int8(tmp_path):
-    export_onnx(checkpoint(tmp_path, 'lite0'), tmp_path / 'm.onnx')
+def test_int8(tmp_path, monkeypatch):
+    source = checkpoint(tmp_path, 'lite0')
+    export_onnx(source, tmp_path / 'm.onnx')
     quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', pictures(12))
     assert (tmp_path / 'q.onnx').stat().st_size < 0.45 * (tmp_path / 'm.onnx').stat().st_size
     assert labels_alike(tmp_path / 'm.onnx', tmp_path / 'm.onnx', pictures(2)) == 1
     assert mmwsss_lite.Segmentor(tmp_path / 'q.onnx').classes == CLASSES
+    folder, masks = tmp_path / 'val', tmp_path / 'masks'
+    runner = mmwsss_lite.Segmentor(tmp_path / 'm.onnx')
+    for number, picture in enumerate(pictures(4)):
+        for where, array in ((folder, picture), (masks, runner(picture)[0])):
+            where.mkdir(exist_ok=True)
+            Image.fromarray(array).save(where / f'{number}.png')
+    val = pairs_of(folder, masks)
+    assert iou_of(tmp_path / 'm.onnx', val) == 1  # its own labels
+    assert 0.5 < iou_of(tmp_path / 'q.onnx', val) < 1
+    (masks / '2.png').unlink()
+    with pytest.raises(FileNotFoundError, match='Expected a mask .*2.png of the picture .*2.png'):
+        pairs_of(folder, masks)
+    import onnx
+
+    kinds = [node.op_type for node in onnx.load(tmp_path / 'q.onnx').graph.node]
+    assert kinds.index('Conv') < kinds.index('DequantizeLinear') or 'QuantizeLinear' not in kinds[: kinds.index('Conv')]
+    monkeypatch.setattr('mmwsss.apis.onnx_export.iou_of', lambda path, _: 0.5 if path.suffix == '.float' else 0.4)
+    names = [row[0] for row in val]
+    with pytest.raises(ValueError, match=r'at most 0\.5% of IoU, but it goes from 50\.00% to 40\.00%'):
+        export_onnx(source, tmp_path / 'bad.onnx', pictures=names, int8=True, val=val)
+    assert not list(tmp_path.glob('*bad.onnx*'))
     with pytest.raises(ValueError, match='Expected pictures to calibrate'):
         quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', [])
 
@@ -258,3 +280,82 @@ def test_runner_errors(tmp_path, folder):
     onnx.save(model, tmp_path / 'bare.onnx')
     with pytest.raises(ValueError, match='Expected a network that mmwsss exported'):
         mmwsss_lite.Segmentor(tmp_path / 'bare.onnx')
+
+
+CLASSIFIERS = {
+    'cam': ({'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8, 'out_indices': (3,)},
+            {'type': 'mmwsss.PooledHead', 'num_classes': 2, 'in_channels': 64}, False),
+    'pcm': ({'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8, 'out_indices': (2, 3),
+             'strides': (1, 2, 2, 1)},
+            {'type': 'mmwsss.PCMHead', 'num_classes': 2, 'in_channels': (32, 64), 'feature_channels': 8,
+             'correlation_channels': 8}, True),
+}  # fmt: skip
+
+
+def classifier_checkpoint(tmp_path, name):
+    """A small classifier that sees every class, saved as a runner saves it."""
+    from mmwsss.registry import MODELS
+
+    backbone, head, with_image = CLASSIFIERS[name]
+    preprocessor = {'mean': [120.0, 110.0, 100.0], 'std': [60.0, 55.0, 50.0], 'to_rgb': True}
+    model = {'type': 'mmwsss.MapClassifier', 'with_image': with_image, 'backbone': backbone, 'head': head,
+             'data_preprocessor': preprocessor}  # fmt: skip
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    built = MODELS.build(model)
+    built.init_weights()
+    built.eval()
+    layer = built.head.class_layers()[0]
+    with torch.no_grad():
+        layer.weight.normal_()
+    path = tmp_path / f'{name}.pth'
+    config = Config({'model': model, 'default_scope': 'mmpretrain'})
+    meta = {'cfg': config.pretty_text, 'dataset_meta': {'classes': CLASSES[1:]}}
+    torch.save({'state_dict': built.state_dict(), 'meta': meta}, path)
+    return path
+
+
+@pytest.mark.parametrize('name', CLASSIFIERS)
+def test_class_maps_are_the_generators(tmp_path, name):
+    """Picture to mask: the runner against our generator, fusion and threshold."""
+    from mmwsss.apis import init_classifier
+    from mmwsss.cam import CAMGenerator
+    from mmwsss.refine.layer_fusion import LayerFusion
+    from mmwsss.refine.threshold_mask import scores_to_mask
+
+    path = classifier_checkpoint(tmp_path, name)
+    done = export_onnx(path, tmp_path / 'm.onnx', size=SIZE, threshold=0.4)
+    assert done['labels_alike'] >= 0.999 and done['largest_difference'] < 1e-4 * max(done['largest_logit'], 1)
+    runner = mmwsss_lite.open_network(tmp_path / 'm.onnx', threads=1)
+    assert isinstance(runner, mmwsss_lite.ClassMaps) and runner.classes == CLASSES and runner.threshold == 0.4
+    model = init_classifier(path, device='cpu')
+    seen = 0
+    for picture in pictures(4):
+        inputs = torch.from_numpy(picture.transpose(2, 0, 1).copy()).float()[[2, 1, 0]]
+        inputs = model.data_preprocessor({'inputs': [inputs]})['inputs']
+        cams = CAMGenerator(method=name, classes='predicted')(model, inputs)
+        fused = LayerFusion()({'layer_cams': cams.maps.transpose(0, 1).numpy(), 'img': picture})
+        expected = scores_to_mask(fused['cam'], cams.class_index.numpy(), 0.4)
+        label, score = runner(picture)
+        assert (label == expected).mean() > 0.99 and score.min() >= 0 and score.max() <= 1
+        seen += len(np.unique(expected)) > 1
+    assert seen  # some picture shows a class
+
+
+def test_maps_that_need_a_gradient_are_refused(tmp_path):
+    from mmwsss.exports.onnx_class_maps import ClassMapGraph
+    from mmwsss.models.heads import ClassTokenHead
+
+    model = torch.nn.Module()
+    model.cam_classifier = torch.nn.Module()
+    model.cam_classifier.head = ClassTokenHead(1, 8)
+    with pytest.raises(ValueError, match='ClassTokenHead has none: maps that need a gradient, such as Grad-CAM'):
+        ClassMapGraph(model)
+    with pytest.raises(TypeError, match='Expected a classifier with maps, but got Linear'):
+        ClassMapGraph(torch.nn.Linear(1, 1))
+    path = classifier_checkpoint(tmp_path, 'cam')
+    with pytest.raises(ValueError, match='Expected a segmentor for 8 bits, but .*cam.pth is a classifier'):
+        export_onnx(path, tmp_path / 'm.onnx', size=SIZE, int8=True)
+    with pytest.raises(ValueError, match=r'Expected a size \(height, width\) for .*cam.pth'):
+        export_onnx(path, tmp_path / 'm.onnx')
+    assert not list(tmp_path.glob('*.onnx*'))

@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import init_default_scope
 from mmpretrain.models.backbones import VisionTransformer
 
-from mmwsss.models.backbones import ConvStem, TokenMapVisionTransformer
+from mmwsss.models.backbones import TokenMapVisionTransformer
 
 ARCH = {'embed_dims': 16, 'num_layers': 2, 'num_heads': 2, 'feedforward_channels': 32}
 
@@ -77,17 +77,3 @@ def test_timm_names_and_bilinear_loading(tmp_path):
     expected = torch.nn.functional.interpolate(grid, (8, 8), mode='bilinear', align_corners=False)
     assert torch.allclose(larger['bilinear'][:, 1:], expected.flatten(2).transpose(1, 2), atol=1e-6)
     assert not torch.allclose(larger['bilinear'], larger['bicubic'])
-
-
-def test_conv_stem():
-    stem = ConvStem(3, 16, 8, 8)
-    assert stem(torch.randn(2, 3, 32, 40)).shape == (2, 16, 4, 5)
-    ours, _ = pair()
-    with_stem = TokenMapVisionTransformer(
-        arch=ARCH, img_size=32, patch_size=8, patch_cfg={'conv_type': 'mmwsss.ConvStem'}
-    )
-    assert isinstance(with_stem.patch_embed.projection, ConvStem)
-    assert with_stem(torch.randn(2, 3, 48, 32))[-1][0].shape == (2, 16, 6, 4)
-    for kernel, stride in ((8, 4), (6, 6), (1, 1)):
-        with pytest.raises(ValueError, match=f'kernel_size {kernel} and stride {stride}'):
-            ConvStem(3, 16, kernel, stride)

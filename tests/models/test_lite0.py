@@ -1,11 +1,10 @@
 """The small networks on ImageNet's EfficientNet-Lite0: a hybrid student, its teacher, the segmentor."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
+from conftest import OURS
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmpretrain.structures import DataSample
@@ -14,7 +13,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.cam import CAMGenerator
 from mmwsss.cam.layer_tap import LayerTap, target_layers
-from mmwsss.config import Scale, load_config
+from mmwsss.config import load_config
 from mmwsss.models.backbones.attention import explicit_attention
 from mmwsss.registry import MODELS
 from mmwsss.weights.packages import read_package
@@ -25,8 +24,7 @@ STEM = 'patch_embed.projection.backbone.network.'
 
 def config(**options):
     init_default_scope('mmpretrain')
-    scale = Scale(Path('lite0.py'), ConfigDict(bases={'_base_/vitb_r50.py': '_base_/lite0.py'}))
-    return load_config('configs/ts_vitb_r50_cos_global.py', {**SMALL, **options}, scale=scale)
+    return load_config('configs/ts_vitb_r50_cos_global.py', {**SMALL, **OURS, **options}, scale='small')
 
 
 def build(settings):

@@ -11,6 +11,7 @@ import pytest
 from frames_for_tests import BrightIsSmoke, content, picture, predictor, write_film, write_pictures
 
 from mmwsss.datasets.cameras import CameraMasks
+from mmwsss.datasets.frame import Frame
 from mmwsss.datasets.masks import read_mask
 from mmwsss.exports import MaskFolder, export_masks
 from mmwsss.exports.outlines import fill
@@ -208,6 +209,45 @@ def test_memory_does_not_grow_with_the_film(tmp_path):
     run.run()
     tracemalloc.stop()
     assert (network.held[1] - network.held[0]) / 70 < 1000  # bytes a frame; a record has 2,000, a mask 3,000
+
+
+class Live:
+    """A camera that gives as many frames as it is told, with its own counter going on."""
+
+    kind, total, end, fps = 'camera', None, None, 5.0
+
+    def __init__(self, number, interrupt=False):
+        self.number, self.interrupt = number, interrupt
+
+    def index_of(self, record):
+        return record.frame['index']
+
+    def mask_name(self, index):
+        return f'cam/{index:06d}.png'
+
+    def frames(self, wants, first=0):
+        for index in range(first, first + self.number):
+            assert wants(index)
+            frame = Frame(index, f'cam/{index:06d}.png', self.mask_name(index), 'cam', 'rtsp://cam', index, index / 5)
+            frame.img = picture(index)
+            yield frame
+        if self.interrupt:
+            raise KeyboardInterrupt
+
+
+def test_a_camera_goes_on_with_its_numbers(tmp_path):
+    """Interrupted, its tables are whole; started again, they go on; nothing is asked of frames that are gone."""
+    out = tmp_path / 'out'
+    for number, interrupt, made, frames in ((5, True, 5, 5), (4, False, 4, 9)):
+        run = predictor(write_pictures(tmp_path / 'any', ['1.png']), out, kinds=('film', 'polygons'))
+        run.source = Live(number, interrupt)
+        summary = run.run()
+        assert (summary['made_now'], summary['frames']) == (made, frames)
+    assert [row['frame'] for row in table(out / 'area.csv')] == [str(index) for index in range(9)]
+    (event,) = table(out / 'events.csv')
+    assert (event['start_frame'], event['end_frame'], event['status']) == ('0', '8', 'open')
+    assert (out / 'film.mp4').exists() and (out / 'film_000005.mp4').exists()
+    assert len((out / 'polygons.jsonl').read_text().splitlines()) == 9
 
 
 def test_wrong_settings(tmp_path):

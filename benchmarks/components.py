@@ -1,0 +1,109 @@
+"""What components cost: CPU milliseconds of backbones and refiners on one thread, for one picture of two sizes.
+
+CPU time and not wall time: on a machine that does other things as well it means the same.
+"""
+
+from __future__ import annotations
+
+import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+from common import parser, start, table
+
+from mmwsss.datasets import ShapesScenes
+from mmwsss.models.backbones import TimmFeatures, TimmTokens
+from mmwsss.refine import CRFRefine, FeatureAffinityRefine, PARRefine
+
+VITS = (
+    'vit_small_patch14_dinov2.lvd142m',
+    'vit_base_patch14_reg4_dinov2.lvd142m',
+    'vit_small_patch16_dinov3.lvd1689m',
+    'vit_base_patch16_clip_quickgelu_224.openai',
+    'vit_base_patch16_siglip_gap_224.webli',
+    'eva02_small_patch14_224.mim_in22k',
+    'deit3_small_patch16_224.fb_in22k_ft_in1k',
+)
+LITE0 = {'type': 'mmwsss.TimmFeatures', 'name': 'tf_efficientnet_lite0', 'out_indices': (3,), 'output_stride': 16}
+
+
+def cpu_milliseconds(peer: Callable[[], object], rounds: int) -> float:
+    """Median of some turns, after one that does not count."""
+    seconds = []
+    for turn in range(rounds + 1):
+        begin = time.process_time()
+        peer()
+        if turn:
+            seconds.append(time.process_time() - begin)
+    return 1000 * median(seconds)
+
+
+def of_backbone(net: torch.nn.Module, patch: int, sizes: list[int], rounds: int) -> list[int]:
+    """Forward passes; sides rounded to the patch."""
+    found = []
+    for size in sizes:
+        side = round(size / patch) * patch
+        inputs = torch.randn(1, 3, side, side)
+        with torch.no_grad():
+            found.append(round(cpu_milliseconds(lambda inputs=inputs: net(inputs), rounds)))
+    return found
+
+
+def of_refiner(step: Callable[[dict], dict], sizes: list[int], classes: int, rounds: int) -> list[int]:
+    """A generated scene and smooth random maps."""
+    found = []
+    for size in sizes:
+        img = np.ascontiguousarray(cv2.resize(ShapesScenes(1, 256).scene(0).img, (size, size)))
+        coarse = np.random.default_rng(0).random((classes, 12, 12)).astype(np.float32)
+        cam = np.stack([cv2.resize(one, (size, size)) for one in coarse])
+        data = {'img': img, 'cam': cam, 'classes': np.arange(classes)}
+        found.append(round(cpu_milliseconds(lambda data=data: step(dict(data)), rounds)))
+    return found
+
+
+def main() -> None:
+    """Entry point."""
+    options = parser(__doc__)
+    options.add_argument('--sizes', nargs='+', type=int, default=[224, 512])
+    args: argparse.Namespace = options.parse_args()
+    args.threads = args.threads or 1
+    start(args)
+    cv2.setNumThreads(1)
+    rows = []
+    networks = {'tf_efficientnet_lite0, stride 16': (TimmFeatures('tf_efficientnet_lite0', (4,), 16), 32)}
+    for name, (net, patch) in networks.items():
+        rows.append((name, _millions(net), *of_backbone(net.eval(), patch, args.sizes, args.rounds)))
+    for name in VITS:
+        vit = TimmTokens(name).eval()
+        rows.append((name, _millions(vit), *of_backbone(vit, vit.patch_size, args.sizes, args.rounds)))
+        del vit
+    table(('backbone', 'million parameters', *(f'{size} px' for size in args.sizes)), rows)
+    print()
+    steps = {
+        'PARRefine, 10 rounds': PARRefine(),
+        'PARRefine, 20 rounds': PARRefine(20),
+        'FeatureAffinityRefine, Lite0 at 256': FeatureAffinityRefine(LITE0, max_side=256),
+        'FeatureAffinityRefine, Lite0 at 448': FeatureAffinityRefine(LITE0, max_side=448),
+        'CRFRefine, paper (5 iterations)': CRFRefine(backend='pydensecrf'),
+        'CRFRefine, voc (10 iterations)': CRFRefine('voc', backend='pydensecrf'),
+    }
+    rows = [
+        (name, classes, *of_refiner(step, args.sizes, classes, args.rounds))
+        for name, step in steps.items()
+        for classes in (1, 5)
+    ]
+    table(('refiner', 'classes', *(f'{size} px' for size in args.sizes)), rows)
+
+
+def _millions(net: torch.nn.Module) -> float:
+    return sum(parameter.numel() for parameter in net.parameters()) / 1e6
+
+
+if __name__ == '__main__':
+    main()

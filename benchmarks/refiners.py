@@ -1,0 +1,106 @@
+"""What refiners do to the maps of a classifier on a data set with masks: figures, and CPU milliseconds an image."""
+
+from __future__ import annotations
+
+import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
+
+import argparse
+import time
+from itertools import islice
+from typing import Any
+
+import cv2
+from common import parser, start, table
+
+from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.apis.inference import init_for_maps
+from mmwsss.config import load_config
+from mmwsss.datasets.masks import truth_of
+from mmwsss.evaluation import CamFigures
+from mmwsss.pseudo import FailedItem
+from mmwsss.refine import build_fusion, build_refiners
+from mmwsss.refine.crf_refine import matching_exponent
+from mmwsss.registry import DATASETS
+
+_LITE0 = {
+    'type': 'mmwsss.FeatureAffinityRefine',
+    'backbone': {
+        'type': 'mmwsss.TimmFeatures',
+        'name': 'tf_efficientnet_lite0',
+        'out_indices': (3,),
+        'output_stride': 16,
+        'init_cfg': {'type': 'Pretrained', 'checkpoint': 'package://efficientnet-lite0'},
+    },
+    'mean': (127.0,) * 3,
+    'std': (128.0,) * 3,
+    'max_side': 256,
+}
+_LONG = {**_LITE0, 'alpha': 0.99, 'num_steps': 20}
+_PAR, _CRF = {'type': 'mmwsss.PARRefine'}, {'type': 'mmwsss.CRFRefine', 'bg_exponent': matching_exponent(0.3, 0.5)}
+CHAINS: dict[str, list[dict[str, Any]]] = {
+    'none': [],
+    'PARRefine, 10 rounds': [_PAR],
+    'PARRefine, 20 rounds': [{**_PAR, 'num_iters': 20}],
+    'FeatureAffinityRefine': [_LITE0],
+    'FeatureAffinityRefine, alpha 0.99, 20 steps': [_LONG],
+    'FeatureAffinityRefine, PARRefine': [_LITE0, _PAR],
+    'CRFRefine, k matched to 0.3': [_CRF],
+    'FeatureAffinityRefine, CRFRefine': [_LITE0, _CRF],
+}
+
+
+def main() -> None:
+    """Entry point."""
+    options = parser(__doc__)
+    options.add_argument('checkpoint', help='of a classifier')
+    options.add_argument('--config', default='configs/pseudo/gradcam_ms.py')
+    options.add_argument('--data', default='configs/data/smoke5k_wsss.py')
+    options.add_argument('--split', default='val', choices=['val', 'test'])
+    options.add_argument('--images', type=int, default=0, help='the first so many that show a class (0: all)')
+    options.add_argument('--method', default='cam')
+    options.add_argument('--img-size', type=int, default=192)
+    options.add_argument('--dataset-root', required=True)
+    args: argparse.Namespace = options.parse_args()
+    args.threads = args.threads or 1
+    start(args)
+    cv2.setNumThreads(1)
+    variables = {'dataset_root': args.dataset_root, 'img_size': args.img_size, 'method': args.method}
+    settings = {**variables, 'scales': [1.0], 'flip': True, 'per_scale_min_max': False, 'num_workers': 0}
+    cfg = load_config(args.config, settings, data=args.data)
+    dataset = DATASETS.build(cfg[f'{args.split}_set'])
+    classes = dataset.metainfo['classes']
+    model = init_for_maps(cfg, args.checkpoint, classes=classes)
+    chains = {name: build_refiners(chain, classes) for name, chain in CHAINS.items()}
+    figures = {name: CamFigures(classes) for name in chains}
+    seconds = dict.fromkeys(chains, 0.0)
+    fusion, number = build_fusion(cfg.pseudo.fusion.to_dict(), classes), 0
+    shown = [index for index in range(len(dataset)) if len(dataset.get_data_info(index)['gt_label'])]
+    batches = [[index] for index in islice(shown, args.images or None)]
+    for item in build_source(cfg, model, dataset, batches):
+        if isinstance(item, FailedItem):
+            raise SystemExit(item.reason)
+        fused, truth = fusion(item.for_fusion()), truth_of(item.info, item.img.shape[:2])
+        number += 1
+        for name, chain in chains.items():
+            results = {**fused, 'cam': fused['cam'].copy()}
+            begin = time.process_time()
+            for step in chain:
+                results = step(results)
+            seconds[name] += time.process_time() - begin
+            figures[name].update(results['cam'], item.classes, truth)
+    print(f'{number} images of {args.split}, those that show a class; maps know the label of the image')
+    rows = []
+    for name, found in figures.items():
+        values = found.compute(0.3)
+        oracle = values['oracle']
+        at = [100 * values[key] for key in ('iou_dataset', 'miou')]
+        best = [100 * oracle[key] for key in ('iou_dataset', 'miou')]
+        rows.append((name, *at, *best, f'{oracle["threshold"]:.2f}', 1000 * seconds[name] / number))
+    table(
+        ('refiners', 'IoU of the set at 0.3', 'mIoU at 0.3', 'oracle: IoU of the set', 'oracle: mIoU',
+         "oracle's threshold", 'CPU ms an image'), rows,
+    )  # fmt: skip
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,172 @@
+"""The inferencer against the host's own, and the networks of checkpoints."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from conftest import write_toy
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.apis import MMSegInferencer, inference_model
+from PIL import Image
+
+import mmwsss
+from mmwsss.apis.inference import init_segmentor
+from mmwsss.apis.inferencer import init_network
+from mmwsss.apis.prediction import predict
+from mmwsss.datasets.masks import read_mask
+from mmwsss.prediction import MapNetwork, Tiling
+
+PIPELINE = [{'type': 'mmwsss.LoadPicture'}, {'type': 'Resize', 'scale': (64, 48), 'keep_ratio': False},
+            {'type': 'mmwsss.LoadSegMap'}, {'type': 'PackSegInputs'}]  # fmt: skip
+SEGMENTOR = {
+    'type': 'EncoderDecoder',
+    'data_preprocessor': {'type': 'SegDataPreProcessor', 'mean': [120.0] * 3, 'std': [60.0] * 3, 'bgr_to_rgb': True},
+    'backbone': {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8, 'out_indices': (3,),
+                 'strides': (1, 2, 1, 1), 'dilations': (1, 1, 1, 1), 'style': 'pytorch'},
+    'decode_head': {'type': 'FCNHead', 'in_channels': 64, 'channels': 8, 'num_convs': 1, 'num_classes': 2,
+                    'norm_cfg': {'type': 'BN'}, 'align_corners': False, 'concat_input': False,
+                    'loss_decode': {'type': 'CrossEntropyLoss'}},
+    'test_cfg': {'mode': 'whole'},
+}  # fmt: skip
+CLASSIFIER = {
+    'type': 'mmwsss.MapClassifier',
+    'backbone': {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8, 'out_indices': (3,)},
+    'head': {'type': 'mmwsss.PooledHead', 'num_classes': 1, 'in_channels': 64},
+    'data_preprocessor': {'mean': [120.0] * 3, 'std': [60.0] * 3, 'to_rgb': True},
+}
+
+
+def save(path, scope, model, classes, **config):
+    from mmwsss.registry import MODELS
+
+    init_default_scope(scope)
+    torch.manual_seed(3)
+    built = MODELS.build(Config({'model': model}).model)
+    built.init_weights()
+    if scope == 'mmseg':
+        torch.nn.init.normal_(built.decode_head.conv_seg.weight, 0, 3)
+    else:
+        torch.nn.init.uniform_(built.head.fc.weight, 0, 1)  # features are not negative: it sees the class
+    meta = {'cfg': Config({'model': model, 'default_scope': scope, **config}).pretty_text}
+    torch.save({'state_dict': built.state_dict(), 'meta': {**meta, 'dataset_meta': {'classes': classes}}}, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def work(tmp_path_factory):
+    """Checkpoints of both kinds, and pictures with EXIF rotation, in sub-folders."""
+    root = tmp_path_factory.mktemp('work')
+    save(root / 'seg.pth', 'mmseg', SEGMENTOR, ['background', 'smoke'], test_pipeline=PIPELINE)
+    save(root / 'cls.pth', 'mmpretrain', CLASSIFIER, ['smoke'])
+    toy = write_toy(root / 'toy', 6)
+    folder = toy / 'img' / 'train'
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(folder / 'sub0' / 'picture 0.jpg') as picture:
+        picture.save(folder / 'turned.jpg', exif=exif)
+    return root, folder
+
+
+@pytest.fixture(scope='module')
+def inferencer(work):
+    return mmwsss.MaskInferencer(work[0] / 'seg.pth', show_progress=False, device='cpu')
+
+
+def test_the_signature_is_the_hosts():
+    ours, theirs = (inspect.signature(kind.__init__).parameters for kind in (mmwsss.MaskInferencer, MMSegInferencer))
+    assert [*ours][: len(theirs)] == [*theirs]
+    assert all(ours[name].kind is inspect.Parameter.KEYWORD_ONLY for name in [*ours][len(theirs) :])
+    assert mmwsss.MaskInferencer.__call__ is MMSegInferencer.__call__
+
+
+def test_masks_are_the_hosts(work, inferencer):
+    root, folder = work
+    model = init_segmentor(None, root / 'seg.pth', device='cpu')
+    paths = sorted(map(str, folder.rglob('*.jpg')))
+    results = inferencer(paths, batch_size=2)
+    assert len(results['predictions']) == len(paths) == 7 and results['visualization'] == []
+    seen = set()
+    for path, label in zip(paths, results['predictions']):
+        expected = inference_model(model, path)
+        assert label.dtype == np.int64
+        np.testing.assert_array_equal(label, expected.pred_sem_seg.data[0].numpy())
+        seen |= set(np.unique(label).tolist())
+    assert seen == {0, 1}
+    turned = inferencer(str(folder / 'turned.jpg'), return_datasamples=True)
+    upright = inferencer(str(folder / 'sub0' / 'picture 0.jpg'), return_datasamples=True)
+    assert upright.seg_logits.data.shape == (2, 48, 40)
+    assert turned.seg_logits.data.shape == (2, 40, 48)
+
+
+def test_files_keep_their_names(work, inferencer, tmp_path):
+    _, folder = work
+    results = inferencer([folder], out_dir=str(tmp_path), return_vis=True, opacity=0.5)
+    names = sorted(path.relative_to(folder).with_suffix('.png').as_posix() for path in folder.rglob('*.jpg'))
+    for kind in ('pred', 'vis'):
+        assert sorted(path.relative_to(tmp_path / kind).as_posix() for path in (tmp_path / kind).rglob('*')
+                      if path.is_file()) == names  # fmt: skip
+    by_name = dict(zip(map(str, inferencer._inputs_to_list(folder)), results['predictions']))
+    for path, label in by_name.items():
+        name = path.removeprefix(f'{folder}/').replace('.jpg', '.png')
+        np.testing.assert_array_equal(read_mask(tmp_path / 'pred' / name), label)
+    assert results['visualization'][0].shape == (*results['predictions'][0].shape, 3)
+    img = np.asarray(Image.open(folder / 'sub1' / 'picture 1.jpg'))[..., ::-1].copy()
+    alone = inferencer(img, out_dir=str(tmp_path / 'arrays'))
+    np.testing.assert_array_equal(alone['predictions'], by_name[str(folder / 'sub1' / 'picture 1.jpg')])
+    assert [path.name for path in (tmp_path / 'arrays' / 'pred').iterdir()] == ['00000007.png']
+
+
+def test_wide_pictures_are_cut(work, inferencer):
+    wide = np.random.default_rng(0).integers(0, 255, (48, 200, 3), np.uint8)
+    assert inferencer(wide)['predictions'].shape == (48, 200)
+    whole = mmwsss.MaskInferencer(work[0] / 'seg.pth', show_progress=False, device='cpu', tiling=Tiling(0))
+    assert (whole(wide)['predictions'] != inferencer(wide)['predictions']).any()  # another scale
+    sample = inferencer(wide, return_datasamples=True)
+    assert 'seg_logits' not in sample and sample.pred_sem_seg.data.shape == (1, 48, 200)
+
+
+def test_a_classifier_takes_its_maps_and_refiners(work, tmp_path):
+    """The masks are those of make_pseudo, with the classes that the classifier sees."""
+    root, folder = work
+    options = [f'images={folder}', 'img_size=64', 'scales=[1.0]', 'method=cam', 'size_divisor=32', 'mask_threshold=0.4']
+    maps = mmwsss.load_config('configs/pseudo/unlabelled.py', options)
+    mmwsss.make_pseudo(maps, root / 'cls.pth', tmp_path / 'pseudo', workers=0)
+    summary = predict(root / 'cls.pth', folder, tmp_path / 'out', maps=maps, kinds=['overlays'], device='cpu')
+    assert summary['ok'] == 7
+    seen = set()
+    for path in sorted((tmp_path / 'pseudo' / 'masks').rglob('*.png')):
+        mask = read_mask(tmp_path / 'out' / 'masks' / path.relative_to(tmp_path / 'pseudo' / 'masks'))
+        np.testing.assert_array_equal(mask, read_mask(path))
+        seen |= set(np.unique(mask).tolist())
+    assert seen == {0, 1}
+    again = mmwsss.MaskInferencer(root / 'cls.pth', maps=maps, show_progress=False, device='cpu')
+    assert isinstance(again.network, MapNetwork)
+    mask = read_mask(tmp_path / 'out' / 'masks' / 'sub0' / 'picture 2.png')
+    np.testing.assert_array_equal(again(str(folder / 'sub0' / 'picture 2.jpg'))['predictions'], mask)
+
+
+def test_what_does_not_go_together(work, tmp_path):
+    root, folder = work
+    maps = mmwsss.load_config('configs/pseudo/unlabelled.py')
+    for arguments, kind, message in [
+        ((root / 'cls.pth',), ValueError, r'Expected a pseudo config for the classifier in .*cls.pth \(--maps'),
+        ((root / 'gone.pth',), FileNotFoundError, 'gone.pth'),
+        ((root / 'seg.pth', None, maps), ValueError, 'cls|classifier|MapClassifier'),
+        ((root / 'cls.pth', None, maps, Tiling(64)), ValueError, 'Expected a segmentor for tiles'),
+        ((root / 'cls.pth', None, Config({'a': 1})), ValueError, r'Expected a pseudo config \(with the key pseudo\)'),
+    ]:
+        with pytest.raises(kind, match=message):
+            init_network(*arguments)
+    save(tmp_path / 'no_pipeline.pth', 'mmseg', SEGMENTOR, ['background', 'smoke'])
+    with pytest.raises(ValueError, match='Expected a test_pipeline in the config of the segmentor'):
+        init_network(tmp_path / 'no_pipeline.pth')
+    with pytest.raises(ValueError, match='Expected weights beside the config of a model, but got none'):
+        mmwsss.MaskInferencer(Config({'model': SEGMENTOR}))
+    with pytest.raises(ValueError, match='Expected a film or a camera to keep frames of'):
+        predict(root / 'seg.pth', folder, tmp_path / 'out', kinds=['frames'])
+    inferencer = mmwsss.MaskInferencer(Config({'model': SEGMENTOR, 'test_pipeline': PIPELINE}),
+                                       tmp_path / 'no_pipeline.pth', show_progress=False)  # fmt: skip
+    with pytest.raises(ValueError, match=r'as uint8 BGR \(H, W, 3\), but got float64 \(4, 4\)'):
+        inferencer(np.zeros((4, 4)))

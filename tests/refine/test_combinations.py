@@ -1,0 +1,101 @@
+"""Every backbone family with every kind of map that it has, through every refiner that nobody trains."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import MODELS, init_default_scope
+from pycocotools import mask as coder
+
+from mmwsss.cam import CAMGenerator
+from mmwsss.refine import CRFRefine, FeatureAffinityRefine, LayerFusion, PARRefine, SAMRefine
+
+KEPT = 'mmwsss.KeptFeatures'
+TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 2}
+CNN = {'type': 'mmwsss.TimmFeatures', 'name': 'resnet18', 'out_indices': (3, 4), 'output_stride': 8}
+VIT = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch14_reg4_dinov2', 'patch_size': 16, **TINY}
+ROPE = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch16_dinov3', **TINY}
+OURS = {
+    'type': 'mmwsss.TokenMapVisionTransformer',
+    'arch': {'embed_dims': 24, 'num_layers': 2, 'num_heads': 2, 'feedforward_channels': 48},
+    'img_size': 64,
+}
+PCM = {'type': 'mmwsss.PCMHead', 'map_channels': 'classes', 'hidden_channels': 16, 'feature_channels': 8}
+MODELS_AND_MAPS = {
+    'CNN': (CNN, {'type': 'mmwsss.PooledHead', 'in_channels': 512}, ('cam', 'gradcam', 'gradcampp', 'layercam')),
+    'CNN with PCM': (CNN, {**PCM, 'in_channels': (256, 512), 'correlation_channels': 16}, ('pcm', 'gradcam')),
+    'kept CNN': ({'type': KEPT, 'backbone': CNN}, {'type': 'mmwsss.PooledHead', 'in_channels': 512}, ('cam',)),
+    'kept ViT': ({'type': KEPT, 'backbone': VIT}, {'type': 'mmwsss.PooledHead', 'in_channels': 24}, ('cam',)),
+    **{
+        name: (backbone, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout', 'acr'))
+        for name, backbone in {'ViT with registers': VIT, 'ViT with rotary positions': ROPE, 'our ViT': OURS}.items()
+    },
+}  # fmt: skip
+PAIRS = [(name, method) for name, (_, _, methods) in MODELS_AND_MAPS.items() for method in methods]
+IMG = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype(np.uint8)
+IMG[10:30, 20:50] //= 4
+
+
+@pytest.fixture(scope='module', autouse=True)
+def scope():
+    init_default_scope('mmpretrain')
+
+
+@functools.cache
+def classifier(name, folder):
+    backbone, head, _ = MODELS_AND_MAPS[name]
+    if backbone['type'] == KEPT:
+        backbone = {**backbone, 'folder': str(folder)}
+    torch.manual_seed(0)
+    config = {
+        'type': 'mmwsss.MapClassifier',
+        'with_image': head['type'] == 'mmwsss.PCMHead',
+        'backbone': backbone,
+        'head': {**head, 'num_classes': 3},
+    }
+    model = MODELS.build(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+@functools.cache
+def refiners(folder):
+    """By name; features of another backbone than that of the maps."""
+    codes = [np.zeros((48, 80), np.uint8) for _ in range(2)]
+    codes[0][8:32, 16:52] = codes[1][:, :40] = 1
+    made = [coder.encode(np.asfortranarray(code)) for code in codes]
+    masks = [{'size': code['size'], 'counts': code['counts'].decode()} for code in made]
+    (folder / 'x.json').write_text(json.dumps(masks))
+    return {
+        'PAR': PARRefine(3, max_side=40),
+        'features of a CNN': FeatureAffinityRefine(CNN, max_side=64),
+        'features of a ViT': FeatureAffinityRefine(VIT, max_side=64),
+        'CRF': CRFRefine(backend='torch', num_iters=1),
+        'made masks': SAMRefine(masks=folder, min_iou=0.05),
+    }
+
+
+@pytest.mark.parametrize(('name', 'method'), PAIRS, ids=[f'{name}-{method}' for name, method in PAIRS])
+def test_maps_go_through_every_refiner(name, method, tmp_path_factory):
+    """Classes keep their places, values their range, and nothing depends on which class stands first."""
+    folder = tmp_path_factory.getbasetemp()
+    images = torch.from_numpy((IMG[..., ::-1].astype(np.float32) / 128 - 1).transpose(2, 0, 1).copy())[None]
+    images = torch.nn.functional.interpolate(images, (64, 64))
+    cams = CAMGenerator(method, size_divisor=16)(classifier(name, folder), images, torch.tensor([[True, False, True]]))
+    assert cams.class_index.tolist() == [0, 2] and torch.isfinite(cams.maps).all()
+    layer_cams = cams.maps.transpose(0, 1).numpy()
+    fused = LayerFusion()({'layer_cams': layer_cams, 'img': IMG})['cam']
+    for label, step in refiners(folder).items():
+        both, swapped = (
+            step({'img': IMG, 'cam': cam.copy(), 'classes': np.array(classes), 'img_path': 'x.jpg'})['cam']
+            for cam, classes in ((fused, [0, 2]), (fused[::-1], [2, 0]))
+        )
+        assert both.shape == (2, 48, 80) and np.isfinite(both).all(), label
+        assert both.min() >= 0 and both.max() <= 1 + 1e-5, label
+        assert np.allclose(both, swapped[::-1], atol=1e-4), label
+        if fused.max() > 0:
+            assert not np.allclose(both, fused, atol=1e-3), label
