@@ -36,7 +36,7 @@ _last = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base
 _by = dict(blocks=blocks or r'([^/]+)$')  # to promise, frames of a folder are one block where no pattern tells more
 runs = (
     dict(
-        chosen=dict(_last, action='choose', of=['segmentor_2', 'segmentor_3'], settings=_by),
+        chosen=dict(_last, action='choose', of=['segmentor_1', 'segmentor_2'], settings=_by),
         bound=dict(_last, action='calibrate', of='chosen', settings=dict(blocks=blocks, alpha=alpha, split='aside')),
         measured=dict(_last, action='measure', of='chosen', settings=_by),
     )
