@@ -6,7 +6,8 @@ _base_ = '../_base_/data_sets.py'
 kind = 'pseudo'
 img_size = 256
 scales = [0.625, 1.0]
-flip = 'alternate'
+flip = True
+alternate = True  # mirror every second scale alone
 size_divisor = 32
 threshold = 0.5  # of the masks that the refined ones are compared with
 cut_posteriors = (0.5, 0.8)  # None: ignore_band counts
@@ -31,7 +32,9 @@ pseudo = dict(
     workers=workers,
     follow_links=_base_.follow_links,
     save_cam=save_cam,
-    generator=dict(type='mmwsss.SegmentorMaps', scales=scales, flip=flip, size_divisor=size_divisor),
+    generator=dict(
+        type='mmwsss.SegmentorMaps', scales=scales, flip=flip, alternate=alternate, size_divisor=size_divisor
+    ),
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
     label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, posteriors=cut_posteriors, images=cut_images),

@@ -30,8 +30,8 @@ class SegmentorMaps:
 
     Args:
         scales: Factors on the input size.
-        flip: Also average the un-flipped maps of the mirrored images; ``'alternate'`` mirrors the images at every
-            second scale instead, which costs half as much.
+        flip: Also average the un-flipped maps of the mirrored images.
+        alternate: With ``flip``, mirror the images at every second scale instead, which costs half as much.
         classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
             ``'all'``.
         size_divisor: Scaled sizes are rounded to multiples of it.
@@ -51,9 +51,10 @@ class SegmentorMaps:
     def __init__(
         self,
         scales: Sequence[float] = (1.0,),
-        flip: bool | str = True,
+        flip: bool = True,
         classes: str = 'label',
         size_divisor: int = 32,
+        alternate: bool = False,
     ) -> None:
         if classes not in ('label', 'predicted', 'all'):
             raise InputError(f"Expected classes 'label', 'predicted' or 'all', but got {classes!r}.")
@@ -61,11 +62,9 @@ class SegmentorMaps:
             raise InputError(f'Expected positive scales, but got {tuple(scales)}.')
         if size_divisor < 1:
             raise InputError(f'Expected size_divisor >= 1, but got {size_divisor}.')
-        if flip not in (True, False, 'alternate'):
-            raise InputError(f"Expected flip True, False or 'alternate', but got {flip!r}.")
         self.classes, self.size_divisor = classes, size_divisor
-        self.views = [(scale, mirrored) for scale in scales for mirrored in (False, True)[: 1 + (flip is True)]]
-        if flip == 'alternate':
+        self.views = [(scale, mirrored) for scale in scales for mirrored in (False, True)[: 1 + flip]]
+        if flip and alternate:
             self.views = [(scale, bool(index % 2)) for index, scale in enumerate(scales)]
 
     @torch.no_grad()

@@ -62,7 +62,7 @@ def test_maps_are_the_means_of_flips_and_scales(inputs):
 
 def test_every_second_scale_can_be_mirrored(inputs):
     model = Segmentor().eval()
-    cams = SegmentorMaps(scales=(0.5, 1.0), flip='alternate', size_divisor=16)(model, inputs, LABELS)
+    cams = SegmentorMaps(scales=(0.5, 1.0), flip=True, alternate=True, size_divisor=16)(model, inputs, LABELS)
     small = F.interpolate(inputs, size=(16, 32), mode='bilinear', align_corners=False)
     expected = at_size(model.conv(small)).softmax(1) + at_size(model.conv(inputs.flip(3))).softmax(1).flip(3)
     assert torch.allclose(cams.maps[0, 0], expected[0, 1] / 2, atol=1e-6)
@@ -101,7 +101,6 @@ def test_what_the_generators_read_and_errors(inputs):
     for wrong, text in (
         ({'classes': 'some'}, "but got 'some'"),
         ({'scales': (0.0,)}, 'Expected positive scales'),
-        ({'flip': 'both'}, "Expected flip True, False or 'alternate', but got 'both'"),
         ({'size_divisor': 0}, 'Expected size_divisor >= 1, but got 0'),
     ):
         with pytest.raises(ValueError, match=text):
