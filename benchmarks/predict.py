@@ -9,6 +9,7 @@ python benchmarks/predict.py film CHECKPOINT smoke5k_wsss
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -79,18 +80,20 @@ def seams(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
                 step['scale'] = (round(across * size), round(down * size))
         begin = time.perf_counter()
         whole = [SegmentorNetwork(whole_model).predict([img])[0].label for img in imgs]
-        rows.append([tile, 'whole', '', '', sum((label == 1).mean() for label in whole) / len(whole) * 100,
+        rows.append([tile, 'whole', '', '', '', sum((label == 1).mean() for label in whole) / len(whole) * 100,
                      (time.perf_counter() - begin) / len(imgs)])  # fmt: skip
-        for overlap in (0.0, 0.25, 0.5, 0.75):
-            network = SegmentorNetwork(model, Tiling(tile, overlap))
+        for span, overlap in itertools.product(args.spans, (0.0, 0.25, 0.5)):
+            network = SegmentorNetwork(model, Tiling(tile, overlap, span))
             begin = time.perf_counter()
             labels = [network.predict([img])[0].label for img in imgs]
             seconds = (time.perf_counter() - begin) / len(imgs)
             differ = [(label != other).mean() * 100 for label, other in zip(labels, whole)]
             smoke = sum((label == 1).mean() for label in labels) / len(labels) * 100
-            print(tile, overlap, differ, file=sys.stderr, flush=True)
-            rows.append([tile, overlap, float(np.mean(differ)), float(np.max(differ)), smoke, seconds])
-    table(['tile, pixels', 'overlap', 'labels that differ, %', 'worst panorama, %', 'smoke, %', 'seconds'], rows)
+            print(tile, span, overlap, differ, file=sys.stderr, flush=True)
+            rows.append([tile, span, overlap, float(np.mean(differ)), float(np.max(differ)), smoke, seconds])
+    table(
+        ['unit, pixels', 'span', 'overlap', 'labels that differ, %', 'worst panorama, %', 'smoke, %', 'seconds'], rows
+    )
 
 
 def clip(background: np.ndarray, seed: int, frames: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -214,7 +217,8 @@ def main() -> None:
     parser.add_argument('checkpoint', help='of a segmentor of smoke')
     parser.add_argument('data', type=Path, help='folder smoke5k_wsss')
     parser.add_argument('--number', type=int, default=6, help='panoramas or clips')
-    parser.add_argument('--tiles', type=int, nargs='+', default=[2000, 1000, 500], help='sides, in pixels')
+    parser.add_argument('--tiles', type=int, nargs='+', default=[2000, 1000, 500], help='units, in pixels')
+    parser.add_argument('--spans', type=int, nargs='+', default=[1, 2, 3], help='sides of tiles, in units')
     parser.add_argument('--frames', type=int, default=60, help='of a clip, or of the shorter film')
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()

@@ -91,13 +91,15 @@ OURS = {'head_type': 'mmwsss.PooledHead', 'student_map': 'class_maps', 'teacher_
 
 
 def student_config(options: dict, data: dict | None = None) -> Config:
-    """A student alone, at scale small and in our form."""
-    return load_config('configs/vitb.py', {'head_type': OURS['head_type'], **options}, data=data, scale='small')
+    """A student alone, at scale small and in our form, from no weights."""
+    options = {'head_type': OURS['head_type'], 'pretrained': False, **options}
+    return load_config('configs/vitb.py', options, data=data, scale='small')
 
 
 def distiller_config(options: dict, data: dict | None = None) -> Config:
-    """Teacher and student at scale small and in our form."""
-    return load_config('configs/ts_vitb_r50_cos_global.py', {**OURS, **options}, data=data, scale='small')
+    """Teacher and student at scale small and in our form, from no weights."""
+    options = {**OURS, 'pretrained': False, **options}
+    return load_config('configs/ts_vitb_r50_cos_global.py', options, data=data, scale='small')
 
 
 TOY_SAM = {'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'global_attn_indexes': (0,), 'image_size': 64}

@@ -31,8 +31,12 @@ def parse_args() -> argparse.Namespace:
         '--outputs', nargs='+', choices=KINDS,
         help='beside masks and tables; default: overlays and polygons of pictures, film and polygons of a film',
     )  # fmt: skip
-    parser.add_argument('--tile', type=int, help='side of tiles in pixels, 0: none; default: panoramas in squares')
-    parser.add_argument('--overlap', type=float, help='share of a tile that the next one covers too; default: 0.5')
+    parser.add_argument(
+        '--tile', type=int, metavar='PIXELS',
+        help="so many pixels are made the size of the network's input, 0: the whole; default: a panorama's height",
+    )  # fmt: skip
+    parser.add_argument('--span', type=int, help='side of a tile, in units of --tile; default: 3')
+    parser.add_argument('--overlap', type=float, help='share of a tile that the next one covers too; default: 0.25')
     parser.add_argument('--batch-size', type=int, help='frames or tiles at a time; default: 1')
     parser.add_argument('--median', type=int, help='median over so many frames, odd; default: 1, none')
     parser.add_argument('--cameras', metavar='FILE', help='YAML: what of which camera is left out (docs/predict.md)')
@@ -95,9 +99,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     kinds = None if args.outputs is None else [kind for kind in args.outputs if kind != 'none']
     of_outputs = {key: getattr(args, key) for key in ('tolerance', 'fps') if getattr(args, key) is not None}
-    tiling = None
-    if args.tile is not None or args.overlap is not None:
-        tiling = Tiling(args.tile, 0.5 if args.overlap is None else args.overlap)
+    of_tiles = {'size': args.tile, 'span': args.span, 'overlap': args.overlap}
+    of_tiles = {key: value for key, value in of_tiles.items() if value is not None}
+    tiling = Tiling(**of_tiles) if of_tiles else None
     names = ('median', 'batch_size', 'cameras', 'camera', 'every', 'max_frames', 'max_seconds', 'device')
     given = {key: getattr(args, key) for key in names if getattr(args, key) is not None}
     return predict(

@@ -25,9 +25,9 @@ compare = True  # also train the control
 segmentor_epochs = 10
 segmentor_lr = 5e-4
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
-round_epochs = 15  # of 30 steps: each of the three rounds after it
-last_size = 192  # img_size of the last two rounds
-round_cuts = (0.1, 0.4)  # of the masks of the last two rounds: background, class
+round_epochs = 15  # of 30 steps: each of the two rounds after it
+last_size = 192  # img_size of the last round
+round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 
 _small = scale != 'paper'
 _size = dict(img_size=img_size, batch_size=batch_size, num_workers=num_workers)
@@ -67,8 +67,6 @@ _method = dict(
 # probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014).
 _round = dict(**_size, epochs=round_epochs)
 _masks = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=batch_size))
-_later_masks = dict(_masks, options=dict(_masks['options'], cut_posteriors=None, ignore_band=round_cuts))
-_last = dict(config='configs/seg/lite0_plumes_pseudo.py', options=dict(_round, img_size=last_size))
 _rounds = dict(
     segmentor_0=dict(config='configs/seg/lite0_plumes.py', options=dict(**_size, epochs=composite_epochs)),
     masks_1=dict(**_masks, of='segmentor_0'),
@@ -78,9 +76,16 @@ _rounds = dict(
         options=_round,
         inputs=dict(segmentor_init='segmentor_0'),
     ),
-    masks_2=dict(**_later_masks, of='segmentor_1'),
-    segmentor_2=dict(**_last, masks='masks_2', inputs=dict(segmentor_init='segmentor_1')),
-    masks_3=dict(**_later_masks, of='segmentor_2'),
-    segmentor_3=dict(**_last, masks='masks_3', inputs=dict(segmentor_init='segmentor_2')),
+    masks_2=dict(
+        config='configs/pseudo/segmentor.py',
+        of='segmentor_1',
+        options=dict(batch_size=batch_size, cut_posteriors=None, ignore_band=round_cuts),
+    ),
+    segmentor_2=dict(
+        config='configs/seg/lite0_plumes_pseudo.py',
+        masks='masks_2',
+        options=dict(_round, img_size=last_size),
+        inputs=dict(segmentor_init='segmentor_1'),
+    ),
 )
 runs = _rounds if plumes else _method

@@ -1,5 +1,5 @@
 # Real smoke from image labels, by way of smoke that is blended into smoke-free images: a segmentor on composites, and
-# three rounds of self-training on its masks. No mask by anybody is used, cuts included.
+# two rounds of self-training on its masks. No mask by anybody is used, cuts included.
 #   python tools/pipeline.py configs/pipelines/plumes_smoke5k.py --cfg-options dataset_root=/path/to/smoke5k_wsss
 _base_ = '../_base_/small_pipeline.py'
 kind = 'pipeline'

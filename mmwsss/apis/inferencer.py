@@ -93,7 +93,7 @@ def init_network(
         return SegmentorNetwork(init_segmentor(config, checkpoint, None, device, trust=trust), tiling, batch_size)
     if maps.get('pseudo') is None:
         raise InputError(f'Expected a pseudo config (with the key pseudo) for the maps, but got {maps.filename}.')
-    if tiling is not None and tiling.size:
+    if tiling is not None and tiling.size != 0:
         raise InputError(
             f'Expected a segmentor for tiles, but the masks of {checkpoint} come from maps, each normalised by the '
             'highest value of the whole picture.'

@@ -92,7 +92,7 @@ def predict(
         'source': frames.identity(),
         'maps': None if maps is None else mask_settings(maps),
         'model': None if config is None else config.model.to_dict(),
-        'tiles': [tiling.size, tiling.overlap],
+        'tiles': [tiling.size, tiling.overlap, tiling.span],
         'median': median,
         'batch_size': batch_size,
         'cameras': None if masks is None else masks.fingerprint,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import torch
-from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
+from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile, Resize
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
@@ -69,10 +69,23 @@ class Network(Protocol):
         """Labels of pictures, uint8 BGR (H, W, 3)."""
 
 
-def picture_pipeline(transforms: Sequence[Mapping[str, Any]], scope: str) -> Compose:
-    """What a test pipeline does between the picture and the network: without what reads pictures and masks."""
+def picture_pipeline(transforms: Sequence[Mapping[str, Any]], scope: str, unit: int | None = None) -> Compose:
+    """What a test pipeline does between the picture and the network: without what reads pictures and masks.
+
+    Args:
+        transforms: Its configs.
+        scope: The scope of their names.
+        unit: Pixels that are made the size of the network's input, instead of the whole picture; None: the whole.
+    """
     with DefaultScope.overwrite_default_scope(scope):
         built = [TRANSFORMS.build(dict(transform)) for transform in transforms]
+        for number, transform in enumerate(built):
+            if unit is not None and isinstance(transform, Resize) and transform.scale is not None:
+                width, height = transform.scale
+                if transform.keep_ratio:
+                    width = height = min(width, height)
+                factor = (width / unit, height / unit)
+                built[number] = Resize(scale_factor=factor, interpolation=transform.interpolation)
     return Compose([transform for transform in built if not isinstance(transform, _LOADERS)])
 
 
@@ -97,17 +110,18 @@ class SegmentorNetwork:
             raise InputError('Expected a test_pipeline in the config of the segmentor, but it has none.')
         if not model.class_names:
             raise InputError('Expected names of classes in the checkpoint of the segmentor, but it has none.')
-        self.pipeline = picture_pipeline(pipeline, cfg.get('default_scope') or 'mmseg')
+        self._transforms, self._scope = pipeline, cfg.get('default_scope') or 'mmseg'
+        self._pipelines: dict[int | None, Compose] = {}
         self.classes: tuple[str, ...] = model.class_names
         self._is_sigmoid = hasattr(model, 'decode_head') and is_sigmoid(model)
 
     def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
         """See :class:`Network`; a picture in tiles has no ``seg_logits``."""
         made: list[SegDataSample] = []
-        whole = [img for img in imgs if self.tiling.side(img.shape[:2]) is None]
+        whole = [img for img in imgs if self.tiling.unit(img.shape[:2]) is None]
         of_whole = iter(self._whole(whole))
         for img in imgs:
-            if self.tiling.side(img.shape[:2]) is None:
+            if self.tiling.unit(img.shape[:2]) is None:
                 made.append(next(of_whole))
             else:
                 label = torch.from_numpy(self._tiled(img).label.astype(np.int64))
@@ -117,7 +131,7 @@ class SegmentorNetwork:
     def predict(self, imgs: Sequence[np.ndarray]) -> list[Prediction]:
         """See :class:`Network`."""
         made: dict[int, Prediction] = {}
-        whole = [number for number, img in enumerate(imgs) if self.tiling.side(img.shape[:2]) is None]
+        whole = [number for number, img in enumerate(imgs) if self.tiling.unit(img.shape[:2]) is None]
         for number, sample in zip(whole, self._whole([imgs[number] for number in whole])):
             scores = self._scores(sample)
             label = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
@@ -128,11 +142,19 @@ class SegmentorNetwork:
         return [made[number] for number in range(len(imgs))]
 
     def _tiled(self, img: np.ndarray) -> Prediction:
-        side = self.tiling.side(img.shape[:2]) or max(img.shape[:2])
-        return _checked(*predict_tiles(img, side, self.tiling.overlap, self._tile_scores, self.batch_size))
+        unit = self.tiling.unit(img.shape[:2]) or max(img.shape[:2])
 
-    def _tile_scores(self, imgs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self._scores(sample) for sample in self._whole(imgs)]
+        def scores_of(tiles: Sequence[np.ndarray]) -> list[np.ndarray]:
+            return [self._scores(sample) for sample in self._whole(tiles, unit)]
+
+        return _checked(*predict_tiles(img, unit * self.tiling.span, self.tiling.overlap, scores_of, self.batch_size))
+
+    def _pipeline(self, unit: int | None) -> Compose:
+        if unit not in self._pipelines:
+            if len(self._pipelines) > 8:  # panoramas of many sizes
+                self._pipelines.clear()
+            self._pipelines[unit] = picture_pipeline(self._transforms, self._scope, unit)
+        return self._pipelines[unit]
 
     def _scores(self, sample: SegDataSample) -> np.ndarray:
         """Probabilities float32 (K + 1, H, W), background first; of a network that gives none, 1 for its label."""
@@ -149,9 +171,10 @@ class SegmentorNetwork:
         return scores.cpu().numpy()
 
     @torch.no_grad()
-    def _whole(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
+    def _whole(self, imgs: Sequence[np.ndarray], unit: int | None = None) -> list[SegDataSample]:
         """Samples of pictures in one piece; those whose inputs have one shape go through the network together."""
-        packed = [self.pipeline({'img': img, 'img_shape': img.shape[:2], 'ori_shape': img.shape[:2]}) for img in imgs]
+        pipeline = self._pipeline(unit)
+        packed = [pipeline({'img': img, 'img_shape': img.shape[:2], 'ori_shape': img.shape[:2]}) for img in imgs]
         groups: dict[tuple[int, ...], list[int]] = {}
         for number, row in enumerate(packed):
             groups.setdefault(tuple(row['inputs'].shape), []).append(number)

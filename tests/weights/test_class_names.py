@@ -21,7 +21,7 @@ def save(path, classes, number=2, config='configs/vitb.py', form=None, **meta):
     """A checkpoint of a toy classifier whose class k has the bias 100 + k."""
     init_default_scope('mmpretrain')
     form = {'embed_dims': 32, 'num_layers': 1, 'head_type': 'mmwsss.PooledHead'} if form is None else form
-    cfg = load_config(config, {**SMALL, **form, 'num_classes': number}, scale='small')
+    cfg = load_config(config, {**SMALL, **form, 'pretrained': False, 'num_classes': number}, scale='small')
     torch.manual_seed(0)
     model = MODELS.build(cfg.model.to_dict())
     for name, value in model.named_parameters():
