@@ -9,7 +9,9 @@ from __future__ import annotations
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
+import ast
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from mmwsss.apis.judge import Encoder, Judge
 from mmwsss.apis.score_maps import data_split, scored_frames, split_indices
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.config import load_config
+from mmwsss.config.options import split_options
 from mmwsss.datasets.masks import truth_of
 from mmwsss.evaluation import CamFigures
 from mmwsss.evaluation.choosing import RULES, choose
@@ -48,6 +51,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def literal(text: str) -> Any:
+    """A Python literal, or the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 class Candidate:
     """A network and its refiners, loaded when something of it is not in the cache."""
 
@@ -55,8 +66,8 @@ class Candidate:
         self.name, _, rest = text.partition('=')
         config, self.checkpoint, *options = rest.split(',')
         self.args = args
-        options = [*options, f'dataset_root={args.dataset_root}']
-        self.cfg = load_config(config, options, data=args.data)
+        values = {key: literal(value) for key, value in split_options(options).items()}
+        self.cfg = load_config(config, {**values, 'dataset_root': args.dataset_root}, data=args.data)
         self._model: torch.nn.Module | None = None
 
     @property
@@ -111,6 +122,17 @@ def rule_row(rule: str, evidence: dict[str, Evidence], truths: dict[str, dict[st
     return [*cells, f'{best.candidate} at {best.threshold:.2f}']
 
 
+def expectations(evidence: dict[str, Evidence], truths: dict[str, dict[str, np.ndarray]]) -> list[list[str]]:
+    """What is expected of the IoU at the threshold that composites choose, without masks, and what it is."""
+    rows = []
+    for name, one in evidence.items():
+        place = int(np.nanargmax(RULES['composites_0.1'].curve(one)))
+        values = [RULES[rule].curve(one)[place] for rule in ('composites_0.1', 'own', 'pu')]
+        values += [truth[name][place] for truth in truths.values()]
+        rows.append([name, f'{THRESHOLDS[place]:.2f}', *(f'{100 * value:.1f}' for value in values)])
+    return rows
+
+
 def main() -> None:
     """Entry point."""
     args = parse_args()
@@ -136,6 +158,9 @@ def main() -> None:
         columns = ('own t, mean', 'most', 'both', 'tau', 'tau of candidates')
         rows = [row for rule in RULES if (row := rule_row(rule, evidence, truths)) is not None]
         table(('rule', *(f'{judged}: {column}' for judged in truths for column in columns), 'choice'), rows)
+        if args.composites:
+            print('\nIoU at the threshold that composites choose: expected by them, by the scores, by pu; true')
+            table(('candidate', 'at', 'composites', 'own', 'pu', *truths), expectations(evidence, truths))
 
 
 if __name__ == '__main__':

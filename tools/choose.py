@@ -62,12 +62,15 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations  # imports the networks
     from mmwsss.apis.evidence import EvidencePlan
     from mmwsss.config import load_config
+    from mmwsss.config.options import ABSENT, parse_text, split_options
 
     candidates = []
     for config in (args.config, *args.also):
+        plain = load_config(config, data=args.data, scale=args.scale)
+        texts = split_options(args.cfg_options or [])
+        given = {name: parse_text(name, text, plain.get(name, ABSENT)) for name, text in texts.items()}
         for values in variations(varied(args.vary)):
-            options = [*(args.cfg_options or []), *(f'{name}={value}' for name, value in values.items())]
-            cfg = load_config(config, options, data=args.data, scale=args.scale)
+            cfg = load_config(config, {**given, **values}, data=args.data, scale=args.scale)
             for checkpoint in args.checkpoints:
                 name = ' '.join([Path(config).stem, *(f'{key}={value}' for key, value in values.items()), checkpoint])
                 candidates.append(Candidate(name.replace('/', '_'), cfg, checkpoint, values, model_config_of(args)))

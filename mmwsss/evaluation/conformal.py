@@ -236,7 +236,7 @@ class FalseAlarms:
                 f'{alpha:g}{level}, but got {self.blocks} ({len(self._blocks)} frames): keep more of them aside, or '
                 'choose a larger alpha.'
             )
-        values, weights = self._losses(risk)
+        values, weights = self.losses(risk)
         threshold = smallest_threshold(values, weights, max(budget, 0.0))
         return FalseAlarmBound(
             threshold=threshold,
@@ -252,11 +252,11 @@ class FalseAlarms:
 
     def risk_at(self, threshold: float, risk: str = 'frames') -> float:
         """The risk of these frames at a threshold, mean over blocks, in [0, 1]."""
-        values, weights = self._losses(risk)
+        values, weights = self.losses(risk)
         return float(weights[values > threshold].sum() / max(self.blocks, 1))
 
-    def _losses(self, risk: str) -> tuple[np.ndarray, np.ndarray]:
-        """Values and weights: the weights of the values above t are the sum of the blocks' losses at t."""
+    def losses(self, risk: str) -> tuple[np.ndarray, np.ndarray]:
+        """Values and weights, float (m,) each: the weights of the values above t are the sum of the blocks' losses."""
         frames = Counter(self._blocks)
         if risk == 'frames':
             weights = np.array([1 / frames[block] for block in self._blocks])
