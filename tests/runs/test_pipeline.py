@@ -290,6 +290,8 @@ def test_what_an_included_pipeline_trained_is_where_the_networks_start(finished,
     cfg.include = {'pretrain': str(tmp_path / 'start.py')}
     for name, variable in (('teacher', 'teacher_init'), ('control', 'student_init')):
         cfg.runs[name].options.lr = 0.0  # what it starts from is what it ends with
+        for size in NET:
+            cfg.runs[name].options.pop(size, None)  # the included one's
         cfg.runs[name].inputs = {variable: f'pretrain/{name}'}
     Pipeline(cfg, lambda line: None).run(until='control')
     assert not (tmp_path / 'work' / 'student').exists() and (tmp_path / 'work/control_maps/result.json').exists()
