@@ -20,7 +20,8 @@ batch_size = 16
 num_workers = None  # processes that read pictures; None: some where there are four cores or more
 workers = None  # processes that refine; None: as many as pay
 
-_band = dict(ignore_band=ignore_band)
+_cuts = dict(posteriors=cut_posteriors, images=cut_images, band_shares=band_shares)
+_band = dict(ignore_band=ignore_band, band_shares=band_shares)
 
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
@@ -37,6 +38,6 @@ pseudo = dict(
     ),
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
-    label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, posteriors=cut_posteriors, images=cut_images),
-    refine=[dict(type='mmwsss.ThresholdMask', band_shares=band_shares, **({} if cut_posteriors else _band))],
+    label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, **_cuts),
+    refine=[dict(type='mmwsss.ThresholdMask', **({} if cut_posteriors else _band))],
 )

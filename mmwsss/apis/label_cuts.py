@@ -74,7 +74,7 @@ def label_cuts(
         name: {'share': each.share, 'band': [each.cut(level) for level in posteriors], 'images': each.images}
         for name, each in found.items()
     }
-    low, high = np.mean([entry['band'] for entry in by_class.values()], axis=0)
+    low, high = np.mean([[each.cut(level) for level in posteriors] for each in found.values()], axis=0)
     low = min(low, 1.0 - _NARROWEST)  # 1, where the network's scores say nothing
     return {'ignore_band': [float(low), float(max(high, low + _NARROWEST))], 'by_class': by_class}
 

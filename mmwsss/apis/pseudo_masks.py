@@ -91,7 +91,7 @@ def make_pseudo(
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
     steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, Path(out_dir))
     if cuts is not None:
-        steps[-1]['ignore_band'] = tuple(cuts['ignore_band'])
+        steps[-1].update(ignore_band=tuple(cuts['ignore_band']), band_shares=settings.label_cuts.get('band_shares'))
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
         'checkpoint_sha256': file_sha256(checkpoint),
@@ -132,5 +132,6 @@ def _label_cuts(cfg: Config, model: BaseModel, out_dir: Path) -> dict[str, Any] 
         return None
     if not file.is_file():
         settings = settings.to_dict()
+        settings.pop('band_shares', None)
         write_json(file, label_cuts(cfg, model, settings.pop('dataset'), **settings))
     return read_json(file)
