@@ -76,6 +76,8 @@ def test_pseudo_config_builds(path):
     TASK_UTILS.build(cfg.pseudo.generator)
     steps = [step.to_dict() for step in [cfg.pseudo.fusion, cfg.pseudo.unrefined, *cfg.pseudo.refine]]
     assert steps[-1]['type'] == 'mmwsss.ThresholdMask'
+    if cfg.pseudo.get('label_cuts'):
+        steps[-1]['ignore_band'] = (0.2, 0.5)  # chosen by image labels when masks are made
     for step in steps:
         missing = step.get('checkpoint') or step.get('masks')
         if missing:

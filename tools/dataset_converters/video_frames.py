@@ -21,6 +21,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', help='output folder')
     parser.add_argument('--frames', default='first_middle', help="'all', 'first', 'first_middle', or how many")
     parser.add_argument('--labels', help='JSON of file_name and label_state, or CSV of video,label (folder names)')
+    parser.add_argument(
+        '--votes',
+        choices=('agreed', 'majority', 'any'),
+        default='agreed',
+        help='labels of RISE that count: agreed by two, by two of three, or of one; the last two write labels.csv',
+    )
     parser.add_argument('--classes', nargs='+', help='only these classes')
     return parser.parse_args()
 
@@ -31,7 +37,7 @@ def main() -> None:
     with tool_session():
         from mmwsss.datasets.converters.video_frames import extract_frames  # not for --help
 
-        counts, failed = extract_frames(args.videos, args.out, args.frames, args.labels, args.classes)
+        counts, failed = extract_frames(args.videos, args.out, args.frames, args.labels, args.classes, args.votes)
     print(', '.join(f'{number} {name}' for name, number in counts.items()))
     for reason in failed.values():
         print(reason, file=sys.stderr)

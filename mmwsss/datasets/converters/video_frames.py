@@ -6,17 +6,19 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from mmwsss.datasets.converters.rise_labels import label_of_state, state_of
 from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, read_json
 from mmwsss.utils.progress import Progress
 
 SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
-RISE_LABELS = {47: 'smoke', 23: 'smoke', 32: 'no_smoke', 16: 'no_smoke'}
-"""RISE's and IJmond's ``label_state`` (researchers' and citizens' agreement) as classes; other states are undecided."""
+LABELS = 'labels.csv'
+"""Written beside the class folders where votes are kept."""
 
 
 def frame_numbers(choice: str, total: int) -> list[int]:
@@ -40,27 +42,39 @@ def frame_numbers(choice: str, total: int) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, total - 1, min(int(choice), total))})
 
 
-def read_labels(path: str | Path) -> dict[str, str | None]:
+def read_labels(path: str | Path, agreement: str = 'agreed') -> dict[str, str | None]:
     """Class by a clip's name or path (without suffix); None where its label is undecided.
 
     Args:
-        path: A JSON list of ``file_name`` and ``label_state`` (RISE, IJmond), or a CSV of video and label.
+        path: A JSON list of ``file_name`` and ``label_state`` (RISE, IJmond; ``label_state_admin`` goes before it), or
+            a CSV of video and label.
+        agreement: Which of the JSON's labels count; see :data:`~mmwsss.datasets.converters.rise_labels.AGREEMENTS`.
 
     Raises:
         ValueError: If the file is neither, or two entries of a clip contradict; names the entry.
     """
+    return {key: label for key, (label, _) in read_votes(path, agreement).items()}
+
+
+def read_votes(path: str | Path, agreement: str = 'agreed') -> dict[str, tuple[str | None, tuple[int, int] | None]]:
+    """As :func:`read_labels`, with the votes for and against the class; None where nobody doubts it."""
     path = Path(path)
-    labels: dict[str, str | None] = {}
-    for where, name, label in _labelled_csv(path) if path.suffix.lower() == '.csv' else _labelled_json(path):
+    found: dict[str, tuple[str | None, tuple[int, int] | None]] = {}
+    is_csv = path.suffix.lower() == '.csv'
+    for where, name, label, votes in _labelled_csv(path) if is_csv else _labelled_json(path, agreement):
         key = _stem(name)
-        if labels.setdefault(key, label) != label:
+        if found.setdefault(key, (label, votes))[0] != label:
             raise InputError(
-                f'Expected one label of the clip {key}, but {path} has {labels[key]!r} and {label!r} ({where}).'
+                f'Expected one label of the clip {key}, but {path} has {found[key][0]!r} and {label!r} ({where}).'
             )
-    return labels
+    return found
 
 
-def _labelled_csv(path: Path) -> Iterator[tuple[str, str, str | None]]:
+_Labelled = Iterator[tuple[str, str, 'str | None', 'tuple[int, int] | None']]
+"""Place, name, class and votes."""
+
+
+def _labelled_csv(path: Path) -> _Labelled:
     try:
         with open(path, encoding='utf-8-sig', newline='') as handle:
             rows = [row for row in csv.reader(handle) if row]
@@ -71,10 +85,10 @@ def _labelled_csv(path: Path) -> Iterator[tuple[str, str, str | None]]:
             raise InputError(f'Expected the columns video,label in {path}, row {number}, but got {",".join(row)!r}.')
     has_header = bool(rows) and Path(rows[0][0]).suffix.lower() not in SUFFIXES
     for number, (name, label) in enumerate(rows[has_header:], 1 + has_header):
-        yield f'row {number}', name.strip(), label.strip()
+        yield f'row {number}', name.strip(), label.strip(), None
 
 
-def _labelled_json(path: Path) -> Iterator[tuple[str, str, str | None]]:
+def _labelled_json(path: Path, agreement: str) -> _Labelled:
     content = read_json(path)
     entries = content.get('data', []) if isinstance(content, Mapping) else content
     if not isinstance(entries, list):
@@ -83,13 +97,8 @@ def _labelled_json(path: Path) -> Iterator[tuple[str, str, str | None]]:
         where = f'{path}, entry {number}'
         if not isinstance(entry, Mapping) or 'file_name' not in entry or 'label_state' not in entry:
             raise InputError(f'Expected file_name and label_state in {where}, but got {entry!r}.')
-        try:
-            state = int(entry['label_state'])
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f'Expected a number as label_state in {where}, but got {entry["label_state"]!r}.'
-            ) from error
-        yield f'entry {number}', str(entry['file_name']), RISE_LABELS.get(state)
+        label, votes = label_of_state(state_of(entry, where), agreement)
+        yield f'entry {number}', str(entry['file_name']), label, votes
 
 
 def _stem(name: str) -> str:
@@ -121,6 +130,7 @@ def extract_frames(
     frames: str = 'first_middle',
     labels: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    agreement: str = 'agreed',
 ) -> tuple[Counter, dict[str, str]]:
     """Write frames as ``<out_dir>/<class>/<folders>/<clip>_<number>.jpg``; a second call goes on where it stopped.
 
@@ -133,6 +143,8 @@ def extract_frames(
         frames: See :func:`frame_numbers`.
         labels: See :func:`read_labels`; without it a clip's class is the name of its folder.
         classes: Only these classes (for example RISE's ``no_smoke``).
+        agreement: Which of RISE's labels count. Where it is more than ``'agreed'``, ``labels.csv`` in the output folder
+            has every picture with the votes of its clip: ``path,label,votes_for,votes_against``.
 
     Returns:
         Pictures by class, with ``clips`` and ``without_label``; and the reason by path of each clip that failed.
@@ -141,7 +153,8 @@ def extract_frames(
         FileNotFoundError: If there is no clip.
     """
     frame_numbers(frames, 1)  # a wrong choice stops here
-    known = None if labels is None else read_labels(labels)
+    voted = None if labels is None else read_votes(labels, agreement)
+    known = None if voted is None else {key: label for key, (label, _) in voted.items()}
     videos = Path(videos)
     paths = [path.relative_to(videos) for path in sorted(videos.rglob('*')) if path.suffix.lower() in SUFFIXES]
     paths = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
@@ -164,7 +177,21 @@ def extract_frames(
                     counts['clips'] += 1
             except (ValueError, OSError) as error:
                 failed[str(videos / path)] = str(error)
+    if voted is not None and agreement != 'agreed':
+        _write_votes(Path(out_dir), voted)
     return counts, failed
+
+
+def _write_votes(out_dir: Path, voted: Mapping[str, tuple[str | None, tuple[int, int] | None]]) -> None:
+    """``labels.csv`` of all pictures that there are."""
+    rows: list[list[Any]] = [['path', 'label', 'votes_for', 'votes_against']]
+    for path in sorted(out_dir.rglob('*.jpg')):
+        inside = path.relative_to(out_dir)
+        clip = Path(*inside.parts[1:]).with_suffix('').as_posix().rsplit('_', 1)[0]
+        votes = voted.get(_stem(clip), voted.get(_stem(clip).rsplit('/', 1)[-1], (None, None)))[1]
+        rows.append([inside.as_posix(), inside.parts[0], *(votes or ('', ''))])
+    with atomic_write(out_dir / LABELS) as handle:
+        csv.writer(handle, lineterminator='\n').writerows(rows)
 
 
 def _label_of(
