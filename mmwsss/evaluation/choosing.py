@@ -185,12 +185,12 @@ def erase_and_keep(evidence: Evidence) -> np.ndarray:
 
     ``J(keep M) - J(erase M)``, mean over P, minus the same with M moved elsewhere; see
     :func:`mmwsss.apis.judge.erase_and_keep`, which asks it at some thresholds. Between them the curve is a straight
-    line.
+    line, outside of them NaN.
     """
     if evidence.erased is None:
         return np.full(len(THRESHOLDS), np.nan)
     known = np.isfinite(evidence.erased)
-    return np.interp(THRESHOLDS, THRESHOLDS[known], evidence.erased[known])
+    return np.interp(THRESHOLDS, THRESHOLDS[known], evidence.erased[known], left=np.nan, right=np.nan)
 
 
 def mean_of(rules: Sequence[Callable[[Evidence], np.ndarray]]) -> Callable[[Evidence], np.ndarray]:

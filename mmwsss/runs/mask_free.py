@@ -87,7 +87,11 @@ def choose(work: Work) -> dict[str, Any]:
 
 
 def calibrate(work: Work) -> dict[str, Any]:
-    """Bound false alarms by ``alpha`` (of ``risk``, with ``confidence`` and ``min_share``), or say why it cannot be."""
+    """Bound false alarms by ``alpha`` (of ``risk``, with ``confidence`` and ``min_share``), or say why it cannot be.
+
+    A network that was chosen ``among`` m on the very frames that calibrate is no longer independent of them. Each of
+    the m is then bounded by alpha / m, so that the chosen one, whichever it is, is bounded by their sum.
+    """
     from mmwsss.apis import init_for_maps
     from mmwsss.apis.calibration import collect_false_alarms
     from mmwsss.apis.score_maps import data_split, split_indices
@@ -101,12 +105,14 @@ def calibrate(work: Work) -> dict[str, Any]:
     grouping = _grouping(settings, dataset.metainfo['image_root'])
     collected = collect_false_alarms(cfg, model, dataset, grouping, settings.get('min_share', 0.001))
     risk, confidence = settings.get('risk', 'frames'), settings.get('confidence')
+    among = settings.get('among', 1)
     try:
-        bound = collected.bound(settings.get('alpha', 0.01), risk, confidence)
+        bound = collected.bound(settings.get('alpha', 0.01) / among, risk, confidence)
     except TooFewBlocksError as error:
-        return _no_bound(work, str(error))
+        chosen = f' The bound is shared by the {among} networks that one was chosen from.' if among > 1 else ''
+        return _no_bound(work, f'{error}{chosen}')
     work.on_message(f'{work.run.name}: {bound.sentence()}')
-    return {'values': {'alarm_threshold': bound.threshold}, 'figures': bound.to_dict()}
+    return {'values': {'alarm_threshold': bound.threshold}, 'figures': {**bound.to_dict(), 'among': among}}
 
 
 def _no_bound(work: Work, reason: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,9 @@ class Pipeline:
         chosen = inputs['checkpoint'].run
         if action != 'choose' and chosen.action == 'choose':
             inputs.update({variable: Output(chosen, variable) for variable in chosen.settings.get('vary') or {}})
+            if action == 'calibrate':
+                candidates = [len(values) for values in (chosen.settings.get('vary') or {}).values()]
+                settings.setdefault('among', math.prod([len(chosen.settings['names']), *candidates]))
             if action == 'measure':
                 inputs['threshold'] = Output(chosen, 'threshold')
         self.mask_free.append(name)

@@ -148,7 +148,8 @@ def test_a_judges_word_between_what_it_was_asked(plain):
     said = np.full(99, np.nan)
     said[[9, 49]] = 0.2, 0.6
     curve = RULES['erase_keep'].curve(Evidence(plain.frames, None, said))
-    assert curve[29] == pytest.approx(0.4) and curve[80] == 0.6
+    assert curve[29] == pytest.approx(0.4) and np.isnan(curve[[8, 50]]).all()
+    assert choose({'a': Evidence(plain.frames, None, said)}, 'erase_keep').threshold == 0.5
 
 
 def test_kept_evidence_is_the_same(plain, tmp_path):

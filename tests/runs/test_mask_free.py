@@ -15,7 +15,7 @@ BLOCKS = r'(picture \d+)'
 RULES = {
     'chosen': {'action': 'choose', 'of': ['segmentor_0', 'again'], 'settings': {'vary': {'flip': [True, False]}}},
     'measured': {'action': 'measure', 'of': 'chosen', 'settings': {'pictures': 2}},
-    'bound': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.4, 'blocks': BLOCKS}},
+    'bound': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS}},
     'refused': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.01}},
 }
 
@@ -55,7 +55,8 @@ def test_a_pipeline_ends_with_a_choice_a_measure_and_a_bound_or_its_reason(finis
     name, _, flip = free['chosen']['candidate'].partition(' flip=')
     assert f'/{name}/' in chosen['checkpoint'] and flip == str(chosen['flip'])
     assert free['measured']['threshold'] == chosen['threshold'] and 'low' in free['measured']['iou']
-    assert free['bound']['observed'] <= 0.4 and 'exchangeable' in free['bound']['promise']
+    assert free['bound']['alpha'] == pytest.approx(0.9 / 4) and free['bound']['among'] == 4  # two networks, two flips
+    assert free['bound']['observed'] <= 0.9 / 4 and 'exchangeable' in free['bound']['promise']
     assert 'Expected at least 99 blocks' in free['refused']['reason']
     assert any('no bound on false alarms: Expected at least 99' in line for line in lines)
     page = (work_dir / 'measured' / 'measure.html').read_text()
