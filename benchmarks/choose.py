@@ -28,8 +28,9 @@ from mmwsss.config import load_config
 from mmwsss.config.options import split_options
 from mmwsss.datasets.masks import truth_of
 from mmwsss.evaluation import CamFigures
-from mmwsss.evaluation.choosing import RULES, choose
+from mmwsss.evaluation.choosing import choose
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence
+from mmwsss.evaluation.rules import RULES
 from mmwsss.registry import DATASETS
 
 

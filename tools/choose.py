@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--vary', nargs='+', default=[], metavar='NAME=A,B,C', help='variables of the configs: bg_exponent=1,4,16'
     )
-    parser.add_argument('--rule', help='see mmwsss.evaluation.choosing.RULES')
+    parser.add_argument('--rule', help='see mmwsss.evaluation.rules.RULES')
     parser.add_argument('--split', choices=('aside', 'val', 'test', 'train'), help='whose image labels are looked at')
     parser.add_argument('--frames', type=int, default=300, help='most frames with a class, and most without')
     parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')

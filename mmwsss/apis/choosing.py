@@ -14,8 +14,9 @@ from mmwsss.apis.evidence import EvidencePlan, collect_evidence
 from mmwsss.apis.inference import init_for_maps
 from mmwsss.apis.judge import Encoder, Judge
 from mmwsss.apis.score_maps import data_split
-from mmwsss.evaluation.choosing import Choice, choose, find_rule
+from mmwsss.evaluation.choosing import Choice, choose
 from mmwsss.evaluation.evidence import Evidence
+from mmwsss.evaluation.rules import find_rule
 from mmwsss.utils.errors import InputError
 
 DEFAULT_RULE = 'composites_then_own'
@@ -64,7 +65,7 @@ def choose_candidate(
     Args:
         candidates: At least one; the data are those of the first one's config.
         split: Whose frames and image labels are looked at; see :func:`~mmwsss.apis.score_maps.data_split`.
-        rule: One of :data:`~mmwsss.evaluation.choosing.RULES`; by default :data:`DEFAULT_RULE`, or without composites
+        rule: One of :data:`~mmwsss.evaluation.rules.RULES`; by default :data:`DEFAULT_RULE`, or without composites
             :data:`RULE_WITHOUT_COMPOSITES`.
         plan: Which frames, and how.
         keep: Folder where each candidate's evidence is kept (``NAME.npz``).

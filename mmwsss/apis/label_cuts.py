@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,13 +10,11 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.apis.score_maps import scored_frames, spread
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.evaluation import LabelPosterior
-from mmwsss.pseudo import FailedItem, batches_of
 from mmwsss.registry import DATASETS
 from mmwsss.utils.errors import InputError
-from mmwsss.utils.progress import Progress
 
 _NARROWEST = 0.01  # a band
 
@@ -32,7 +29,8 @@ def label_cuts(
     """Choose the ignore band of pseudo masks without a mask; see :class:`~mmwsss.evaluation.LabelPosterior`.
 
     Args:
-        cfg: A pseudo config: its generator, whose maps are probabilities, and pipeline are used.
+        cfg: A pseudo config; the scores are those that its last refiner cuts
+            (:func:`~mmwsss.apis.score_maps.scored_frames`).
         model: From :func:`~mmwsss.apis.inference.init_for_maps`.
         dataset: Images with labels, or its config.
         posteriors: (low, high): below the score of the first a pixel is background, above that of the second it shows
@@ -50,35 +48,24 @@ def label_cuts(
     dataset = DATASETS.build(dataset) if isinstance(dataset, Mapping) else dataset
     names = dataset.metainfo['classes']
     labels = np.stack([np.asarray(dataset.get_data_info(index)['gt_score']) > 0 for index in range(len(dataset))])
-    found = {name: LabelPosterior() for name, shown in zip(names, labels.T) if 0 < shown.sum() < len(labels)}
+    found = {k: LabelPosterior() for k, shown in enumerate(labels.T) if 0 < shown.sum() < len(labels)}
     if not found:
         raise InputError(
-            f'Expected a class that some images show and others do not, to choose the ignore band from labels, but of '
-            f'{len(labels)} images {labels.sum(0).tolist()} show {list(names)}. Set label_cuts=None and ignore_band.'
+            f'Expected a class that some images show and others do not, to choose the ignore band from labels, but '
+            f'of {len(labels)} images {labels.sum(0).tolist()} show {list(names)}. Set cut_posteriors=None.'
         )
-    columns = [labels[:, names.index(name)] for name in found]
-    groups = [np.flatnonzero(shown == wanted) for shown in columns for wanted in (True, False)]
-    chosen = sorted({int(index) for group in groups for index in _spaced(group, images)})
-    cfg = copy.deepcopy(cfg)  # Config.copy is shallow
-    cfg.pseudo.generator.classes = 'all'
-    batches = [[chosen[place] for place in batch] for batch in batches_of(len(chosen), cfg.pseudo.get('batch_size', 8))]
-    with Progress(len(chosen), 'label cuts') as progress:
-        for item in build_source(cfg, model, dataset, batches):
-            progress.update()
-            if isinstance(item, FailedItem):
-                continue  # the pass that makes the masks says which and why
-            for k, scores in zip(item.classes, item.maps[-1]):
-                if names[k] in found:
-                    found[names[k]].update(scores, bool(labels[item.index, k]))
-    by_class = {
-        name: {'share': each.share, 'band': [each.cut(level) for level in posteriors], 'images': each.images}
-        for name, each in found.items()
-    }
-    low, high = np.mean([[each.cut(level) for level in posteriors] for each in found.values()], axis=0)
+    groups = [np.flatnonzero(labels[:, k] == shown).tolist() for k in found for shown in (True, False)]
+    chosen = sorted({index for group in groups for index in spread(group, images)})
+    for frame in scored_frames(cfg, model, dataset, chosen, label='label cuts', skip_broken=True):
+        for k, posterior in found.items():
+            posterior.update(frame.scores[k], bool(labels[frame.index, k]))
+    bands = {k: [posterior.cut(level) for level in posteriors] for k, posterior in found.items()}
+    low, high = np.mean(list(bands.values()), axis=0)
     low = min(low, 1.0 - _NARROWEST)  # 1, where the network's scores say nothing
-    return {'ignore_band': [float(low), float(max(high, low + _NARROWEST))], 'by_class': by_class}
-
-
-def _spaced(group: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` members, evenly spaced."""
-    return group[np.linspace(0, len(group) - 1, min(count, len(group))).round().astype(int)]
+    return {
+        'ignore_band': [float(low), float(max(high, low + _NARROWEST))],
+        'by_class': {
+            names[k]: {'share': posterior.share, 'band': bands[k], 'images': posterior.images}
+            for k, posterior in found.items()
+        },
+    }

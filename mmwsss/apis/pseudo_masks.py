@@ -18,6 +18,7 @@ from mmwsss.apis.label_cuts import label_cuts
 from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
 from mmwsss.registry import DATASETS
+from mmwsss.structures.output_folder import RUN_FILE
 from mmwsss.utils.dependencies import HOSTS, installed_version
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import content_hash, file_sha256, read_json, write_json
@@ -89,12 +90,13 @@ def make_pseudo(
     content = mask_settings(cfg)
     content['dataset'] = settings.dataset.to_dict()
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
-    steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, Path(out_dir))
+    sha256 = file_sha256(checkpoint)
+    steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, sha256, Path(out_dir))
     if cuts is not None:
         steps[-1].update(ignore_band=tuple(cuts['ignore_band']), band_shares=settings.label_cuts.get('band_shares'))
     identity = {
         'config_hash': content_hash([content, model_cfg.model.to_dict() if model_cfg is not None else None]),
-        'checkpoint_sha256': file_sha256(checkpoint),
+        'checkpoint_sha256': sha256,
         'checkpoint': str(checkpoint),
         'label_source': label_source(cfg),
         'label_cuts': cuts,
@@ -125,13 +127,21 @@ def make_pseudo(
         )
 
 
-def _label_cuts(cfg: Config, model: BaseModel, out_dir: Path) -> dict[str, Any] | None:
-    """The cuts that image labels choose, where the config says so; those of the folder, if it has some."""
-    settings, file = cfg.pseudo.get('label_cuts'), out_dir / 'label_cuts.json'
-    if not settings:
+def _label_cuts(cfg: Config, model: BaseModel, checkpoint: str, out_dir: Path) -> dict[str, Any] | None:
+    """The cuts that image labels choose, where the config says so; those of the folder, if this checkpoint made them.
+
+    Nothing is done for a folder with another run's masks, which the engine refuses.
+    """
+    settings = cfg.pseudo.get('label_cuts')
+    file, run = out_dir / 'label_cuts.json', out_dir / RUN_FILE
+    if not settings or (run.is_file() and read_json(run).get('checkpoint_sha256') != checkpoint):
         return None
-    if not file.is_file():
-        settings = settings.to_dict()
-        settings.pop('band_shares', None)
-        write_json(file, label_cuts(cfg, model, settings.pop('dataset'), **settings))
-    return read_json(file)
+    if file.is_file() and (there := read_json(file)).get('checkpoint_sha256') == checkpoint:
+        return there
+    settings = settings.to_dict()
+    settings.pop('band_shares', None)
+    cuts = label_cuts(cfg, model, settings.pop('dataset'), **settings)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    cuts['checkpoint_sha256'] = checkpoint
+    write_json(file, cuts)
+    return cuts

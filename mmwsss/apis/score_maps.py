@@ -44,6 +44,7 @@ def scored_frames(
     indices: Sequence[int] | None = None,
     refine: bool = True,
     label: str = 'scores',
+    skip_broken: bool = False,
 ) -> Iterator[ScoredFrame]:
     """Scores of the frames of a data set for **all** classes, whatever their labels say.
 
@@ -57,6 +58,7 @@ def scored_frames(
         indices: Which of them, in order; by default all.
         refine: Whether the refiners before the cut are used.
         label: What progress lines say.
+        skip_broken: Pass over what cannot be read or has no finite maps, for callers whose next pass says what and why.
 
     Raises:
         ValueError: If the network has other classes than the data, a picture cannot be read, or maps are not finite.
@@ -78,7 +80,10 @@ def scored_frames(
         source = build_source(every, model, dataset, batches)
         for item in source:
             if isinstance(item, FailedItem):
-                raise InputError(item.reason)
+                if not skip_broken:
+                    raise InputError(item.reason)
+                progress.update()
+                continue
             results = fusion(item.for_fusion())
             if source.generator.network == 'classifier':
                 results['cam'] = results['cam'] * item.scores[:, None, None]

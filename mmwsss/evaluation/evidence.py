@@ -211,7 +211,7 @@ class Evidence:
     Attributes:
         frames: Real frames with their image labels.
         composites: Composites on held-out frames, where the class can be generated.
-        erased: float (T,), what a judge said; see :func:`mmwsss.evaluation.choosing.erase_and_keep`; NaN where it was
+        erased: float (T,), what a judge said; see :func:`mmwsss.evaluation.rules.erase_and_keep`; NaN where it was
             not asked.
     """
 

@@ -9,6 +9,28 @@ from mmwsss.utils.errors import InputError
 
 _BINS = 200
 _LEAST = 0.05  # share of the pixels without the class below a score from which on their ratio is looked at
+_TINY = 1e-12
+
+
+def background_share(below_shown: np.ndarray, below_without: np.ndarray) -> float:
+    """The largest share of the scores of images without a class that those of images with it can hold.
+
+    The smallest ratio of the two shares of pixels below a score (mixture proportion estimation: Blanchard, Lee and
+    Scott, JMLR 2010; learning from positive and unlabelled examples: Elkan and Noto, KDD 2008). Scores below which
+    there are fewer than 5 % of the pixels without the class say nothing.
+
+    Args:
+        below_shown: float (T,), shares of the pixels of images with the class below each of T scores.
+        below_without: The same of images without it.
+
+    Returns:
+        float: in [0, 1].
+
+    >>> background_share(np.array([0.4, 0.8, 1.0]), np.array([0.5, 1.0, 1.0]))
+    0.8
+    """
+    known = below_without >= min(_LEAST, float(below_without.max()))
+    return float(min((below_shown[known] / np.maximum(below_without[known], _TINY)).min(), 1.0))
 
 
 class LabelPosterior:
@@ -20,10 +42,8 @@ class LabelPosterior:
 
         p(s) = c p(s | class) + (1 - c) q(s)        and so        P(class | s) = 1 - (1 - c) q(s) / p(s)
 
-    ``1 - c`` is the largest share of ``q`` that ``p`` can hold: the smallest ratio of the two shares of pixels below a
-    score (mixture proportion estimation: Blanchard, Lee and Scott, JMLR 2010; learning from positive and unlabelled
-    examples: Elkan and Noto, KDD 2008). The ratio of the histograms is then made monotone in the score by isotonic
-    regression, weighted by the pixels.
+    ``1 - c`` is the largest share of ``q`` that ``p`` can hold (:func:`background_share`). The ratio of the histograms
+    is then made monotone in the score by isotonic regression, weighted by the pixels.
 
     The assumption is never quite true: the background beside a class looks more like it than the background of other
     images does, and a network that was trained on the latter knows them. Both make the posterior too high; on real
@@ -63,9 +83,7 @@ class LabelPosterior:
             InputError: If there is no image with the class, or none without it.
         """
         shown, without = self._densities()
-        below, below_without = shown.cumsum(), without.cumsum()
-        known = below_without >= _LEAST  # fewer pixels are chance
-        return float(1.0 - min((below[known] / below_without[known]).min(), 1.0))
+        return 1.0 - background_share(shown.cumsum(), without.cumsum())
 
     def posterior(self) -> np.ndarray:
         """P(class | score) in each bin: float (200,) in [0, 1], ascending."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.groups import FrameGroup
-from mmwsss.evaluation.choosing import composites_iou, own_probabilities
 from mmwsss.evaluation.evidence import CUTS, THRESHOLDS, CompositeCurves, Evidence, FrameCurves
+from mmwsss.evaluation.rules import composites_iou, own_probabilities
 from mmwsss.utils.errors import InputError
 
 SIZES = (0.0, 0.01, 0.03, 0.1, 1.0)

@@ -7,18 +7,62 @@ Their settings are those of :class:`~mmwsss.apis.evidence.EvidencePlan` (``frame
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 
 from mmwsss.datasets.groups import Grouping
+from mmwsss.runs.run import Output
 from mmwsss.runs.work import Work
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import write_json
 
 CHECKPOINTS = ('checkpoint', *(f'checkpoint_{number}' for number in range(1, 16)))
 """Inputs of a choice: the checkpoints that there are to choose from."""
 NO_BOUND = 'no bound on false alarms'
+
+
+def mask_free_networks(name: str, entry: Mapping[str, Any]) -> list[str]:
+    """Names of the runs whose networks an entry of a pipeline looks at.
+
+    Raises:
+        InputError: If its action is none of these, or it wants one network and names several.
+    """
+    action, of = entry['action'], entry['of']
+    if action not in ('choose', 'calibrate', 'measure'):
+        raise InputError(f'Expected the action choose, calibrate or measure for {name}, but got {action!r}.')
+    networks = [of] if isinstance(of, str) else list(of)
+    if action != 'choose' and len(networks) != 1:
+        raise InputError(f'Expected one network in of for {name}, but got {networks}.')
+    return networks
+
+
+def mask_free_inputs(
+    entry: Mapping[str, Any], networks: Sequence[str], output: Callable[[str], Output]
+) -> tuple[dict[str, Output], dict[str, Any]]:
+    """Inputs and settings of such a run; what a choice chose reaches those that look at it.
+
+    Args:
+        entry: Of the pipeline.
+        networks: From :func:`mask_free_networks`.
+        output: Finds an output by its name.
+    """
+    action, settings = entry['action'], dict(entry.get('settings') or {})
+    inputs = {key: output(network) for key, network in zip(CHECKPOINTS, networks)}
+    if action == 'choose':
+        return inputs, {**settings, 'names': list(networks)}
+    chosen = inputs['checkpoint'].run
+    if chosen.action == 'choose':
+        varied = chosen.settings.get('vary') or {}
+        inputs.update({variable: Output(chosen, variable) for variable in varied})
+        if action == 'calibrate':
+            among = math.prod([len(chosen.settings['names']), *(len(values) for values in varied.values())])
+            settings.setdefault('among', among)
+        if action == 'measure':
+            inputs['threshold'] = Output(chosen, 'threshold')
+    return inputs, settings
 
 
 def labelled_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

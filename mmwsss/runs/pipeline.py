@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from mmwsss.datasets.checks import check_data
 from mmwsss.datasets.listing import without_pictures
 from mmwsss.registry import TASK_UTILS
 from mmwsss.runs.keys import use_scope
-from mmwsss.runs.mask_free import CHECKPOINTS
+from mmwsss.runs.mask_free import mask_free_inputs, mask_free_networks
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
 from mmwsss.structures.output_marker import mark_output
@@ -176,28 +175,12 @@ class Pipeline:
 
     def _without_masks(self, name: str, entry: dict[str, Any]) -> None:
         """A run that chooses, measures or promises, of networks that stand above it or of what a choice chose."""
-        action, of = entry['action'], entry['of']
-        if action not in ('choose', 'calibrate', 'measure'):
-            raise InputError(f'Expected the action choose, calibrate or measure for {name}, but got {action!r}.')
-        settings: dict[str, Any] = dict(entry.get('settings') or {})
-        networks = [of] if isinstance(of, str) else list(of)
-        if action != 'choose' and len(networks) != 1:
-            raise InputError(f'Expected one network in of for {name}, but got {networks}.')
+        networks = mask_free_networks(name, entry)
         for network in networks:
             self._check_network(name, {**entry, 'of': network})
-        inputs = {key: self.output(network) for key, network in zip(CHECKPOINTS, networks)}
-        if action == 'choose':
-            settings['names'] = networks
-        chosen = inputs['checkpoint'].run
-        if action != 'choose' and chosen.action == 'choose':
-            inputs.update({variable: Output(chosen, variable) for variable in chosen.settings.get('vary') or {}})
-            if action == 'calibrate':
-                candidates = [len(values) for values in (chosen.settings.get('vary') or {}).values()]
-                settings.setdefault('among', math.prod([len(chosen.settings['names']), *candidates]))
-            if action == 'measure':
-                inputs['threshold'] = Output(chosen, 'threshold')
+        inputs, settings = mask_free_inputs(entry, networks, self.output)
         self.mask_free.append(name)
-        self._run(name, action, entry, inputs=inputs, settings=settings)
+        self._run(name, entry['action'], entry, inputs=inputs, settings=settings)
 
     def ordered(self, until: str | None = None) -> list[Run]:
         """The runs in the order in which they are made, included pipelines' first; only up to one where asked.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmwsss.evaluation.choosing import RULES, choose, composites_iou, find_rule, image_labels, positive_unlabelled
+from mmwsss.evaluation.choosing import choose
 from mmwsss.evaluation.evidence import (
     CUTS,
     THRESHOLDS,
@@ -12,6 +12,7 @@ from mmwsss.evaluation.evidence import (
     FrameCurvesBuilder,
     shares_above,
 )
+from mmwsss.evaluation.rules import RULES, composites_iou, find_rule, image_labels, positive_unlabelled
 
 SIZE = 40
 

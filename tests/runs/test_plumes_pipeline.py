@@ -97,6 +97,25 @@ def test_an_entry_of_the_wrong_kind_is_refused(finished, tmp_path):
         make_pseudo(pseudo, checkpoint, tmp_path / 'out')
 
 
+def test_cuts_belong_to_their_checkpoint(finished, tmp_path):
+    root, work_dir, _ = finished
+    pseudo = load_config('configs/pseudo/segmentor.py', {'img_size': 32, 'num_workers': 0}, data=toy_variables(root))
+    first, second = (next((work_dir / f'segmentor_{n}').glob('*.pth')) for n in (0, 1))
+    cuts = tmp_path / 'out' / 'label_cuts.json'
+    cuts.parent.mkdir()
+    cuts.write_text(json.dumps({'ignore_band': [0.97, 0.98], 'checkpoint_sha256': 'of another'}))
+    make_pseudo(pseudo, first, tmp_path / 'out')
+    before = cuts.read_bytes()
+    assert json.loads(before) == json.loads((tmp_path / 'out' / 'run.json').read_text())['label_cuts']
+    assert json.loads(before)['ignore_band'] != [0.97, 0.98]
+    with pytest.raises(ValueError, match='were made by another run: checkpoint_sha256'):
+        make_pseudo(pseudo, second, tmp_path / 'out')
+    assert cuts.read_bytes() == before
+    pseudo.pseudo.label_cuts.dataset.indices = 2  # both show smoke
+    with pytest.raises(ValueError, match=r"of 2 images \[2\] show \['smoke'\]\. Set cut_posteriors=None"):
+        make_pseudo(pseudo, first, tmp_path / 'other')
+
+
 def test_a_folder_of_smoke_has_one_class(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
     options = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True}
