@@ -46,9 +46,9 @@ class LabelPosterior:
     is then made monotone in the score by isotonic regression, weighted by the pixels.
 
     The assumption is never quite true: the background beside a class looks more like it than the background of other
-    images does, and a network that was trained on the latter knows them. Both make the posterior too high,
-    so that a mask is better cut at 0.8 than at 0.5 (validation crops of smoke5k_wsss), and after a round of self-training
-    it says nothing any more.
+    images does, and a network that was trained on the latter knows them. Both make the posterior too high, so that a
+    mask is better cut at 0.8 than at 0.5 (validation crops of smoke5k_wsss), and after a round of self-training it says
+    nothing any more.
 
     Scores are counted in ``200`` equal bins over [0, 1]; memory does not grow with the images.
     """
