@@ -17,6 +17,9 @@ from mmwsss.evaluation.pixel_counts import PixelCounts
 from mmwsss.utils.errors import InputError
 
 
+ALARM_AREAS = (0.0, 0.01)  # share of the area above which a mask on an image without the class is a false alarm
+
+
 def class_iou(counts: np.ndarray) -> np.ndarray:
     """IoU (..., C) of counts (..., 3, C) of intersection, predicted and true; NaN where a class is neither of these."""
     counts = np.asarray(counts, np.float64)
@@ -48,9 +51,9 @@ class SegmentationFigures:
         self._best_iou_sum = 0.0  # the same, each at its own best threshold
         self._pairs = 0
         # of each class: on all images, and on those that show it; their difference are its false alarms
-        self._alarms = np.zeros((num_thresholds, size), np.int64)
+        self._alarms = np.zeros((len(ALARM_AREAS), num_thresholds, size), np.int64)
         self._shown_alarms = np.zeros_like(self._alarms)
-        self._shown_predicted = np.zeros_like(self._alarms)
+        self._shown_predicted = np.zeros((num_thresholds, size), np.int64)
         self._shown_images = np.zeros(size, np.int64)
         self._shown_pixels = np.zeros(size, np.int64)
 
@@ -70,7 +73,8 @@ class SegmentationFigures:
         self.num_images += 1
         self.pixels += pixels
         self._all[..., values] += table
-        self._alarms[:, values] += table[:, 1] > 0
+        alarms = np.stack([table[:, 1] > area * pixels for area in ALARM_AREAS])
+        self._alarms[..., values] += alarms
         shown = (values > 0) & (table[0, 2] > 0)
         if not shown.any():
             return
@@ -80,7 +84,7 @@ class SegmentationFigures:
         self._iou_sum += iou.sum(1)
         self._best_iou_sum += float(iou.max(0).sum())
         self._pairs += int(shown.sum())
-        self._shown_alarms[:, values[shown]] += table[:, 1, shown] > 0
+        self._shown_alarms[..., values[shown]] += alarms[..., shown]
         self._shown_predicted[:, values[shown]] += table[:, 1, shown]
         self._shown_images[values[shown]] += 1
         self._shown_pixels[values[shown]] += pixels
@@ -117,8 +121,9 @@ class SegmentationFigures:
 
         Returns:
             dict: ``iou_image``, ``iou_dataset``, ``miou``, ``num_images``, ``per_class`` (IoU of the summed counts by
-            name, with background), ``all_images`` and ``false_alarms`` (share of ``pixels`` and of ``images`` with a
-            mask among the images without the class, mean over classes). A figure without any image is None.
+            name, with background), ``all_images`` and ``false_alarms`` (of the images without the class, mean over
+            classes: share of their ``pixels``, of ``images`` with a mask, and of ``large_images`` with a mask of more
+            than one percent of the area). A figure without any image is None.
         """
         image_iou = self.image_iou()
         return {
@@ -144,13 +149,15 @@ class SegmentationFigures:
         images = (self.num_images - self._shown_images)[1:]
         without = images > 0
         if not without.any():
-            return {'pixels': None, 'images': None}
+            return {'pixels': None, 'images': None, 'large_images': None}
         pixels = (self.pixels - self._shown_pixels)[1:][without]
         predicted = (self._all[index, 1] - self._shown_predicted[index])[1:][without]
-        alarms = (self._alarms[index] - self._shown_alarms[index])[1:][without]
+        alarms = (self._alarms[:, index] - self._shown_alarms[:, index])[:, 1:][:, without]
+        of_any, of_large = (alarms / images[without]).mean(1)
         return {
             'pixels': float((predicted / np.maximum(pixels, 1)).mean()),
-            'images': float((alarms / images[without]).mean()),
+            'images': float(of_any),
+            'large_images': float(of_large),
         }
 
 

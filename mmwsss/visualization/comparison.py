@@ -18,6 +18,7 @@ COLUMNS = (
     ('oracle: IoU of the set', ('oracle', 'iou_dataset')),
     ('co-occurrence', ('co_occurrence',)),
     ('all images: IoU of the set', ('all_images', 'iou_dataset')),
+    ('images above 1 %', ('false_alarms', 'large_images')),
 )
 
 

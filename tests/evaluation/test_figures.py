@@ -64,6 +64,14 @@ def test_figures_equal_a_plain_count(classes):
     if classes == 1:
         assert alarms['pixels'] == pytest.approx(np.mean([np.mean(p > 0) for p in clear]))
         assert alarms['images'] == 1.0
+        assert alarms['large_images'] == pytest.approx(np.mean([np.mean(p > 0) > 0.01 for p in clear]))
+
+
+def test_a_small_false_alarm_is_not_a_large_one():
+    truth, few, many = np.zeros((3, 20, 20), np.uint8)
+    few[0, :4], many[0, :5] = 1, 1  # 1 % of the area is not above it
+    figures = segmentation_figures([count_pixels(pred, truth, 1) for pred in (truth, few, many, many)], ['smoke'])
+    assert figures['false_alarms'] == {'pixels': 14 / 1600, 'images': 0.75, 'large_images': 0.5}
 
 
 def sample(pred, truth):
@@ -262,7 +270,7 @@ def test_negatives_alone_and_no_image():
     figures = collected.compute(0.3)
     assert figures['iou_image'] is None and figures['iou_dataset'] is None and figures['oracle']['iou_image'] is None
     assert figures['num_images'] == 0 and figures['all_images']['num_images'] == 2
-    assert figures['false_alarms'] == {'pixels': 0.5, 'images': 0.25}  # of two classes one, on one of two images
+    assert figures['false_alarms'] == {'pixels': 0.5, 'images': 0.25, 'large_images': 0.25}  # of two classes one, on one of two images
     assert set(figures['oracle'].values()) == {None} and not collected.shows_a_class
     for chosen in (collected.best_threshold, lambda: collected.best_threshold('miou'), collected.curve):
         with pytest.raises(

@@ -66,7 +66,7 @@ def test_every_stage_left_its_figures(finished):
         assert {'oracle', 'at_0.3', 'floor_all_foreground'} <= set(stages[name])
     assert stages['pseudo']['unrefined']['iou_dataset'] is not None and stages['pseudo']['test']['unrefined']
     assert {'iou_dataset', 'miou'} == set(stages['segmentor']['all_images'])
-    assert {'pixels', 'images'} == set(stages['segmentor']['false_alarms'])
+    assert {'pixels', 'images', 'large_images'} == set(stages['segmentor']['false_alarms'])
     assert 'NaN' not in (work_dir / 'summary.json').read_text()
     assert any(line.startswith('report: ') for line in lines)
 

@@ -75,7 +75,7 @@ def check_quiet(driver) -> None:
         message = json.loads(row['message'])['message']
         if message['method'] == 'Network.requestWillBeSent':
             address = message['params']['request']['url']
-            own = ('file:', 'data:', 'blob:', 'chrome:')  # the last for its start page
+            own = ('file:', 'data:', 'blob:', 'chrome:', 'chrome-untrusted:')  # the last two: its start page
             assert address.startswith(own), address
 
 
