@@ -1,7 +1,7 @@
 # What composites do for classifiers: teacher, control, student and, with acr=True, ACR; each as it is (name), with
 # generated smoke in smoke-free images as further positives (name_composites), and with the counterfactual loss on these
 # pairs (name_pairs). The students of all rows have the same teacher.
-_base_ = './small_pipeline.py'
+_base_ = './small_method.py'
 acr = False
 alpha = 10.0  # of ACR
 

@@ -1,73 +1,25 @@
 # What the pipelines share: the two ways from images with labels to a segmentor. A pipeline says what its data are and
-# what differs. Networks of scale "small" are EfficientNet-Lite0 from ImageNet and a vision transformer on it.
-#
-# The method: a teacher with the pixel correlation module, the student alone (control), the student with the teacher,
-# pseudo masks of the student's maps, a segmentor. Teacher and student have the form whose maps measured best at this
-# size: pooled patch tokens, and the consistency loss on the student's own class maps.
+# what differs. Without more it is the method (small_method.py).
 #
 # With plumes=True, for smoke, steam and dust: a segmentor learns from generated plumes that are blended into images
 # whose label says that they have none; its masks of images with smoke, half of each batch beside further composites,
 # train the next one. A plume is generated, so that its mask is known, and nothing else differs in the same image with
 # and without it.
-seed = 42
-scale = 'small'
+_base_ = './small_method.py'
 plumes = False
-threshold = 'val'  # of the maps: best on the validation masks, a little pixel supervision; or a number
-img_size = 160
-batch_size = 16
-num_workers = 1
-epochs = 4  # of the classifiers
-lr = 3e-4
-crop_ratio = 0.5  # smallest share of the picture in a random crop; 1: none
-jitter = 0.2
-map_scales = [1.0, 2.0]
-compare = True  # also train the control
-segmentor_epochs = 10
-segmentor_lr = 5e-4
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
 round_epochs = 15  # of 30 steps: each of the two rounds after it
 last_size = 192  # img_size of the last round
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 
-_small = scale != 'paper'
-_size = dict(img_size=img_size, batch_size=batch_size, num_workers=num_workers)
-_net = dict(**_size, epochs=epochs, lr=lr, crop_ratio=crop_ratio, jitter=jitter) if _small else dict()
-_pooled = dict(head_type='mmwsss.PooledHead') if _small else dict()
-_classes = dict(teacher_maps='classes') if _small else dict()
-_own_maps = dict(student_map='class_maps') if _small else dict()
-_maps = dict(img_size=img_size, scales=map_scales, flip=True, size_divisor=16, batch_size=batch_size) if _small else {}
-_cam = dict(
-    config='configs/pseudo/gradcam_ms_crf.py', options=dict(**_maps, method='cam', mask_threshold=0.5) if _small else {}
-)
-_method = dict(
-    teacher=dict(
-        config='configs/r50_pcm.py',
-        options=dict(**_net, **_classes),
-        maps=dict(config='configs/pseudo/pcm_ms_crf.py', options=_maps),
-    ),
-    control=dict(config='configs/vitb.py', options=dict(**_net, **_pooled), maps=_cam) if compare else None,
-    student=dict(
-        config='configs/ts_vitb_r50_cos_global.py',
-        options=dict(**_net, **_pooled, **_classes, **_own_maps),
-        inputs=dict(teacher_checkpoint='teacher'),
-        maps=_cam,
-    ),
-    pseudo=dict(**_cam, of='student', match_crf=True),
-    segmentor=dict(
-        config='configs/seg/segformer_lite0_pseudo-192x192.py'
-        if _small
-        else 'configs/seg/segformer_mit-b0_pseudo-512x512.py',
-        masks='pseudo',
-        options=dict(**_size, epochs=segmentor_epochs, lr=segmentor_lr) if _small else {},
-    ),
-)
-
 # The cuts of the first masks are chosen by image labels: the first segmentor has never seen smoke and is unsure of it.
 # The next one has learned from labelled images and is not: the threshold with the highest expected Dice, by its own
 # probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014).
+_size = dict(img_size=_base_.img_size, batch_size=_base_.batch_size, num_workers=_base_.num_workers)
 _round = dict(**_size, epochs=round_epochs)
-_masks = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=batch_size))
+_masks = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base_.batch_size))
 _rounds = dict(
+    _delete_=True,
     segmentor_0=dict(config='configs/seg/lite0_plumes.py', options=dict(**_size, epochs=composite_epochs)),
     masks_1=dict(**_masks, of='segmentor_0'),
     segmentor_1=dict(
@@ -79,7 +31,7 @@ _rounds = dict(
     masks_2=dict(
         config='configs/pseudo/segmentor.py',
         of='segmentor_1',
-        options=dict(batch_size=batch_size, cut_posteriors=None, ignore_band=round_cuts),
+        options=dict(batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=round_cuts),
     ),
     segmentor_2=dict(
         config='configs/seg/lite0_plumes_pseudo.py',
@@ -88,4 +40,4 @@ _rounds = dict(
         inputs=dict(segmentor_init='segmentor_1'),
     ),
 )
-runs = _rounds if plumes else _method
+runs = _rounds if plumes else dict()

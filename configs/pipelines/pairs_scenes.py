@@ -1,5 +1,5 @@
-# Composites and the counterfactual loss for classifiers on scenes whose chimneys tell the label: 0.95 of the images with
-# smoke show one, 0.15 of the others; in the test both are 0.5.
+# Composites and the counterfactual loss for classifiers on scenes whose chimneys tell the label: 0.95 of the images
+# with smoke show one, 0.15 of the others; in the test both are 0.5.
 _base_ = '../_base_/pairs_study.py'
 kind = 'pipeline'
 work_dir = 'work_dirs/pairs_scenes'

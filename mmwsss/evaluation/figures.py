@@ -16,7 +16,6 @@ from mmwsss.datasets.metainfo import BACKGROUND
 from mmwsss.evaluation.pixel_counts import PixelCounts
 from mmwsss.utils.errors import InputError
 
-
 ALARM_AREAS = (0.0, 0.01)  # share of the area above which a mask on an image without the class is a false alarm
 
 

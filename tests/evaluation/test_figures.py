@@ -270,7 +270,8 @@ def test_negatives_alone_and_no_image():
     figures = collected.compute(0.3)
     assert figures['iou_image'] is None and figures['iou_dataset'] is None and figures['oracle']['iou_image'] is None
     assert figures['num_images'] == 0 and figures['all_images']['num_images'] == 2
-    assert figures['false_alarms'] == {'pixels': 0.5, 'images': 0.25, 'large_images': 0.25}  # of two classes one, on one of two images
+    # of two classes one, on one of two images
+    assert figures['false_alarms'] == {'pixels': 0.5, 'images': 0.25, 'large_images': 0.25}
     assert set(figures['oracle'].values()) == {None} and not collected.shows_a_class
     for chosen in (collected.best_threshold, lambda: collected.best_threshold('miou'), collected.curve):
         with pytest.raises(
