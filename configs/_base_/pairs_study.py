@@ -2,11 +2,12 @@
 # generated smoke in smoke-free images as further positives (name_composites), and with the counterfactual loss on these
 # pairs (name_pairs). The students of all rows have the same teacher.
 _base_ = './small_method.py'
+compare = True  # False: without control and ACR
 acr = False
 alpha = 10.0  # of ACR
 
-_plain = {name: _base_.runs[name] for name in ('teacher', 'control', 'student')}
-if acr:
+_plain = {name: run for name in ('teacher', 'control', 'student') if (run := _base_.runs[name])}
+if acr and compare:
     _plain['acr'] = dict(
         _plain['control'],
         config='configs/acr_vitb_hybrid.py',
