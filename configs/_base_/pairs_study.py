@@ -1,6 +1,6 @@
 # What composites do for classifiers: teacher, control, student and, with acr=True, ACR; each as it is (name), with
 # generated smoke in smoke-free images as further positives (name_composites), and with the counterfactual loss on these
-# pairs (name_pairs). The students of all rows have the same teacher.
+# pairs (name_pairs). These students have the same teacher; that of student_of_pairs has the counterfactual loss too.
 _base_ = './small_method.py'
 compare = True  # False: without control and ACR
 acr = False
@@ -25,6 +25,7 @@ _pairs = {
 runs = dict(
     _delete_=True,
     **_plain,
-    **{f'{name}_composites': dict(run, options=dict(run['options'], pair_weight=0.0)) for name, run in _pairs.items()},
     **{f'{name}_pairs': run for name, run in _pairs.items()},
+    student_of_pairs=dict(_pairs['student'], inputs=dict(teacher_checkpoint='teacher_pairs')),
+    **{f'{name}_composites': dict(run, options=dict(run['options'], pair_weight=0.0)) for name, run in _pairs.items()},
 )

@@ -1,7 +1,7 @@
 # The method as runs: a teacher with the pixel correlation module, the student alone (control), the student with the
-# teacher, pseudo masks of the student's maps, a segmentor. Networks of scale "small" are EfficientNet-Lite0 from ImageNet
-# and a vision transformer on it; teacher and student have the form whose maps measured best at this size: pooled patch
-# tokens, and the consistency loss on the student's own class maps.
+# teacher, pseudo masks of the student's maps, a segmentor. Networks of scale "small" are EfficientNet-Lite0 from
+# ImageNet and a vision transformer on it; teacher and student have the form whose maps measured best at this size:
+# pooled patch tokens, and the consistency loss on the student's own class maps.
 seed = 42
 scale = 'small'
 threshold = 'val'  # of the maps: best on the validation masks, a little pixel supervision; or a number
