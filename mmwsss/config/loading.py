@@ -166,7 +166,8 @@ class _Loading:
     def _set_by_user(self) -> list[str]:
         """Variables that a user's files set, where they inherit from ours."""
         trees = list(self.tree.trees())
-        if self.kind is None or all(is_shipped(tree.path) for tree in trees):
+        shipped = {is_shipped(tree.path) for tree in trees}
+        if self.kind is None or shipped != {True, False}:  # one that was written out has no bases
             return []
         own = [tree for tree in trees if not tree.is_foreign and not is_shipped(tree.path)]
         return list(dict.fromkeys(name for tree in own for name in tree.source.variables if name in self.known))

@@ -98,6 +98,14 @@ def test_a_childs_variable_acts_or_is_refused(tmp_path):
     assert load_config(described).test_dataloader is None  # not all of a data set's description is needed
 
 
+@pytest.mark.parametrize('name', ['seg/lite0_plumes_pseudo', 'vitb', 'pseudo/segmentor'])
+def test_a_config_that_was_written_out_is_read_back(name, tmp_path):
+    config = load_config(f'configs/{name}.py')
+    written = tmp_path / 'written.py'
+    Config(config.to_dict()).dump(written)  # as training does in its work folder
+    assert load_config(written).to_dict() == config.to_dict()
+
+
 def test_errors_name_file_and_line(tmp_path):
     base = f'_base_ = {str(ROOT / "configs/vitb.py")!r}\n'
     with pytest.raises(NameError) as caught:
