@@ -58,7 +58,9 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
-    package_data={'mmwsss': ['py.typed', *(f'visualization/*.{kind}' for kind in ('html', 'css', 'js'))]},
+    package_data={
+        'mmwsss': ['py.typed', *(f'visualization/*.{kind}' for kind in ('html', 'css', 'js')), 'tables/ledger.json']
+    },
     install_requires=requirements('runtime'),
     extras_require={
         'openmmlab': requirements('openmmlab'),

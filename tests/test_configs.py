@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from conftest import toy_variables
+from conftest import toy_variables, write_masks
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 
@@ -38,6 +39,9 @@ def test_training_config_builds(path, scale, toy):
     if scale == 'small' and load_scale('small').config(path) != path:
         pytest.skip('another config takes its place, which is built by itself')
     cfg = load_config(path, data=toy_variables(toy), scale=scale)
+    for step in cfg.get('train_pipeline', []):
+        if step.type == 'mmwsss.PasteObjects':
+            step.pseudo_root = str(write_masks(toy, {'0.png': np.pad(np.ones((20, 20), np.uint8), 10)}, ['smoke']))
     assert 'mmwsss' in cfg.custom_imports['imports']
     assert cfg.default_scope in ('mmpretrain', 'mmseg')
     init_default_scope(cfg.default_scope)

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmwsss.cli.arguments import add_option_arguments, add_trust_flag, tool_parser
 from mmwsss.cli.session import tool_session
 from mmwsss.tables import Row, list_table, results_json, results_table, select_rows
+from mmwsss.tables.ledger import commands, ledger_page
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import atomic_write, json_text, write_json
 
@@ -21,6 +22,12 @@ def parse_args() -> argparse.Namespace:
     what.add_argument('--list', action='store_true', help='print the rows')
     what.add_argument('--run', nargs='+', metavar='TABLE', help='tables (4.7, 4.4) or single rows (4.7-ts_l1_global)')
     what.add_argument('--configs', nargs='+', help='training configs of your own, side by side; needs --pseudo')
+    what.add_argument(
+        '--ledger',
+        nargs='*',
+        metavar='ID',
+        help='print the ledger of published figures as Markdown, or the commands that would measure some of them (all)',
+    )
     parser.add_argument('--pseudo', help='with --configs: config of the maps and refiners')
     parser.add_argument('--table', nargs='+', help='with --list: only these tables or rows')
     parser.add_argument('--json', action='store_true', help='with --list: as JSON')
@@ -67,7 +74,10 @@ def main() -> None:
     """Entry point; exit code 1 where a row could not run."""
     args = parse_args()
     with tool_session():
-        if args.list:
+        if args.ledger is not None:
+            names = [] if args.ledger == ['all'] else args.ledger
+            print('\n'.join(commands(names)) if args.ledger else ledger_page(), end='\n' if args.ledger else '')
+        elif args.list:
             rows = select_rows(args.table)
             print(json_text([asdict(row) for row in rows]) if args.json else list_table(rows))
         elif not run(args):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from statistics import mean, stdev
 from typing import Any
 
+from mmwsss.tables.power import LEVEL, POWER, seeds_needed, smallest_difference
 from mmwsss.tables.rows import Row
 
 _FIGURE = '<figure>'
@@ -18,6 +19,8 @@ COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('at val threshold', ('at_val_threshold', _FIGURE)),
     ('oracle', ('oracle', _FIGURE)),
 )
+POINTS = (1, 2, 5)
+"""Differences whose number of seeds is told."""
 CO_OCCURRENCE = ('co-occurrence', ('co_occurrence',))
 """A column of data sets with masks of what classes co-occur with; no percentage."""
 
@@ -37,6 +40,35 @@ def _cell(values: Sequence[float], digits: int = 1) -> str:
     if not values:
         return ''
     return f'{mean(values):.{digits}f}' + (f' ± {stdev(values):.{digits}f}' if len(values) > 1 else '')
+
+
+def paired_differences(row: Row, entry: Mapping[str, Any]) -> list[float]:
+    """Figure minus its control's, in points, of each seed that both have."""
+    found = []
+    of_control = {figures.get('seed'): figures for figures in entry.get('control', [])}
+    for figures in entry.get('figures', []):
+        pair = [_values([of], COLUMNS[0][1], row) for of in (figures, of_control.get(figures.get('seed'), {}))]
+        if all(pair) and figures.get('seed') is not None:
+            found.append(pair[0][0] - pair[1][0])
+    return found
+
+
+def power_lines(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the seeds of each row can tell: a line for each row that two seeds or more share with its control."""
+    lines = []
+    for row in rows:
+        pairs = paired_differences(row, results.get(row.row, {}))
+        if len(pairs) < 2:
+            continue
+        difference, deviation, seeds = mean(pairs), stdev(pairs), len(pairs)
+        told = smallest_difference(deviation, seeds)
+        needs = ', '.join(str(seeds_needed(points, deviation)) for points in POINTS)
+        lines.append(
+            f'* {row.row}: {difference:+.1f} ± {deviation:.1f} against its control, paired by {seeds} seeds, which can '
+            f'tell {told:.1f} from chance{": too small a difference" if abs(difference) < told else ""}; '
+            f'{", ".join(str(points) for points in POINTS)} points need {needs} seeds'
+        )
+    return lines
 
 
 def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -73,6 +105,9 @@ def results_table(rows: Iterable[Row], results: Mapping[str, Mapping[str, Any]])
             f'| {row.row} | {row.label} | {reported} | {cells[0]} | {control} | {" | ".join(cells[1:])} '
             f'| {len(figures) or ""} |'
         )
+    power = power_lines(rows, results)
+    if power:
+        lines += ['', f'Differences (two-sided t test, level {LEVEL}, power {POWER}):', '', *power]
     missing = {entry['missing']: row.row for row in rows if 'missing' in (entry := results.get(row.row, {}))}
     return '\n'.join([*lines, *(['', *(f'* {message}' for message in missing)] if missing else [])]) + '\n'
 

@@ -44,8 +44,8 @@ class TableRunner:
         """Run what is missing; the seed is the outer loop, so that an interrupted run has whole seeds.
 
         Returns:
-            dict: by row id ``figures`` and ``control``, a list of one dict a seed each, or ``missing``, why the row
-            cannot run.
+            dict: by row id ``figures`` and ``control``, a list of one dict a seed each, with its ``seed``, or
+            ``missing``, why the row cannot run.
         """
         rows = list(rows)
         self._look_at_everything(rows)
@@ -81,7 +81,7 @@ class TableRunner:
                     for kind, config in (('figures', row.config), ('control', self.graph.control(row))):
                         figures = get(self.graph.evaluated(row, config, seed)) if config is not None else None
                         if figures is not None:
-                            entry[kind].append(figures)
+                            entry[kind].append({**figures, 'seed': seed})
                 except _UNAVAILABLE as error:
                     entry['missing'] = str(error)
                     self.on_message(f'{row.row}: cannot run: {error}')
