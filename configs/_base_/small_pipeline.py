@@ -17,6 +17,10 @@ round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 # probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014).
 _size = dict(img_size=_base_.img_size, batch_size=_base_.batch_size, num_workers=_base_.num_workers)
 _round = dict(**_size, epochs=round_epochs)
+_scores = dict(
+    config='configs/pseudo/segmentor.py',
+    options=dict(img_size=last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
+)
 _masks = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base_.batch_size))
 _rounds = dict(
     _delete_=True,
@@ -38,6 +42,7 @@ _rounds = dict(
         masks='masks_2',
         options=dict(_round, img_size=last_size),
         inputs=dict(segmentor_init='segmentor_1'),
+        scores=_scores,
     ),
 )
 runs = _rounds if plumes else dict()

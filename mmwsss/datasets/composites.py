@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,9 +52,12 @@ class Composer:
         lookalike: Chance of a look-alike, with smoke and without.
         lookalikes: Chances of :data:`mmwsss.datasets.lookalikes.LOOKALIKES`.
         quality: Range of the JPEG quality that the frame is given where it is smoke; None: no compression.
+        ranges: Of :class:`~mmwsss.datasets.plume_kinds.PlumeRanges`, in the place of those of every kind: what is
+            known of the smoke that one has, or a part of the model switched off.
+        grain: Give smoke the frame's noise, and no sharper edges than the frame has.
 
     Raises:
-        ValueError: If a chance or the cut is outside [0, 1], or a kind or a look-alike is unknown.
+        ValueError: If a chance or the cut is outside [0, 1], or a kind, a look-alike or a range is unknown.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: dict(plume_kinds.CHANCES))
@@ -65,6 +69,8 @@ class Composer:
     lookalike: float = 0.3
     lookalikes: Mapping[str, float] = field(default_factory=lambda: dict(lookalikes.CHANCES))
     quality: tuple[int, int] | None = (75, 95)
+    ranges: Mapping[str, Any] = field(default_factory=dict)
+    grain: bool = True
 
     def __post_init__(self) -> None:
         for name in ('second', 'cut', 'min_share', 'grounded', 'behind', 'lookalike'):
@@ -72,6 +78,9 @@ class Composer:
                 raise InputError(f'Expected {name} in [0, 1], but got {getattr(self, name)}.')
         _check_names('kinds', self.kinds, plume_kinds.KINDS)
         _check_names('lookalikes', self.lookalikes, lookalikes.LOOKALIKES)
+        known = [entry.name for entry in fields(plume_kinds.PlumeRanges)]
+        if unknown := sorted(set(self.ranges) - set(known)):
+            raise InputError(f'Expected ranges of {known}, but got {unknown}.')
         if self.quality is not None and not 1 <= self.quality[0] <= self.quality[1] <= 100:
             raise InputError(f'Expected quality as (low, high) in [1, 100], but got {self.quality}.')
 
@@ -93,7 +102,8 @@ class Composer:
             clean = lookalikes.lay(clean, layer)
         frame, matte = clean, np.zeros(img.shape[:2], np.float32)
         if smoke:
-            grain, sky = measure_grain(img.astype(np.float32)), lookalikes.sky_mask(img.astype(np.float32))
+            grain = measure_grain(img.astype(np.float32)) if self.grain else Grain(0.0, 0.0)
+            sky = lookalikes.sky_mask(img.astype(np.float32))
             for _ in range(1 + int(rng.random() < self.second)):
                 frame, opacity = self._add_plume(rng, frame, grain, sky)
                 matte = 1 - (1 - matte) * (1 - opacity)
@@ -108,7 +118,7 @@ class Composer:
     ) -> tuple[np.ndarray, np.ndarray]:
         behind, grounded = rng.random() < self.behind, rng.random() < self.grounded
         for _ in range(_TRIES):
-            ranges = plume_kinds.draw_kind(rng, self.kinds)
+            ranges = replace(plume_kinds.draw_kind(rng, self.kinds), **self.ranges)
             if (behind or grounded) and sky.any():
                 skyline = float((sky[:, int(rng.integers(sky.shape[1]))] > 0.5).mean())
                 ranges = replace(ranges, y=(skyline - 0.03, skyline + (0.1 if behind else 0.25)))

@@ -44,13 +44,14 @@ def _evaluation_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mappi
 
 
 def _evaluate_maps(work: Work) -> dict[str, Any]:
-    """Figures of unrefined maps on the test set, else on the validation set, and the threshold to cut them at.
+    """Figures of unrefined maps, or of a segmentor's scores, and the threshold to cut them at.
 
+    They are those of the test set, else of the validation set.
     ``settings['threshold']`` is a number, ``'val'`` for the best one on the validation masks, or ``'config'`` for the
     pseudo config's own. What the config's ``evaluation`` says counts: ``'oracle'`` and ``'oracle_threshold'`` choose
     thresholds on the very masks they are measured with.
     """
-    from mmwsss.apis import evaluate_cams, init_classifier
+    from mmwsss.apis import evaluate_cams, init_for_maps
 
     cfg = work.config()
     own = float(cfg.pseudo.refine[-1].get('threshold', FIXED_THRESHOLD))
@@ -63,7 +64,7 @@ def _evaluate_maps(work: Work) -> dict[str, Any]:
         splits = splits[-1:]
     if not splits:
         return {'values': {'threshold': threshold, 'threshold_source': source}, 'figures': {}}
-    model = init_classifier(work.inputs['checkpoint'])
+    model = init_for_maps(cfg, work.inputs['checkpoint'])
     collected = {split: evaluate_cams(cfg, model, cfg[f'{split}_set']) for split in splits}
     best = _best_threshold(work, collected['val']) if 'val' in collected else None
     if wanted == 'val' and best is not None:

@@ -142,9 +142,12 @@ class Pipeline:
     def _classifier(self, name: str, entry: dict[str, Any]) -> None:
         trained = self._run(name, 'train', entry, options={'seed': self.cfg.seed})
         if entry.get('maps'):
-            threshold = {'threshold': self.cfg.threshold}
-            inputs = {'checkpoint': Output(trained, 'checkpoint')}
-            self._run(f'{name}_maps', 'evaluate_maps', entry['maps'], inputs=inputs, settings=threshold)
+            self._evaluated(f'{name}_maps', entry['maps'], trained)
+
+    def _evaluated(self, name: str, entry: Mapping[str, Any], trained: Run) -> None:
+        threshold = {'threshold': self.cfg.threshold}
+        inputs = {'checkpoint': Output(trained, 'checkpoint')}
+        self._run(name, 'evaluate_maps', entry, inputs=inputs, settings=threshold)
 
     def _masks(self, name: str, entry: dict[str, Any]) -> None:
         self._check_network(name, entry)
@@ -172,6 +175,8 @@ class Pipeline:
         if self.data.get('test_img') and self.data.get('test_masks'):
             inputs = {'checkpoint': Output(trained, 'checkpoint')}
             self._run(f'{name}_test', 'test', entry, inputs=inputs, options=seed)
+        if entry.get('scores'):
+            self._evaluated(f'{name}_scores', entry['scores'], trained)
 
     def _without_masks(self, name: str, entry: dict[str, Any]) -> None:
         """A run that chooses, measures or promises, of networks that stand above it or of what a choice chose."""

@@ -13,6 +13,9 @@ from mmwsss.runs.run import Run
 from mmwsss.runs.store import Store
 from mmwsss.utils.files import read_json, write_json
 
+_OF_SCORES = ('at_0.3', 'at_val_threshold', 'oracle')
+"""What a segmentor's scores at all thresholds add to the figures of its plain masks."""
+
 
 class ReportedPipeline(Protocol):
     """What summary and report read of a :class:`~mmwsss.runs.Pipeline`.
@@ -89,6 +92,8 @@ def _stage(pipeline: ReportedPipeline, name: str, kind: str, results: Mapping[st
             stage['test'] = measured['figures']
     else:
         stage.update({**(measured.get('figures') or {}), **measured.get('values', {})})
+    scores = results.get(f'{name}_scores', {}).get('figures') or {}
+    stage.update({key: scores[key] for key in _OF_SCORES if key in scores})
     return stage
 
 

@@ -15,6 +15,7 @@ COLUMNS = (
     ('IoU of images', ('iou_image',)),
     ('mIoU', ('miou',)),
     ('at 0.3: IoU of the set', ('at_0.3', 'iou_dataset')),
+    ('at val threshold: IoU of the set', ('at_val_threshold', 'iou_dataset')),
     ('oracle: IoU of the set', ('oracle', 'iou_dataset')),
     ('co-occurrence', ('co_occurrence',)),
     ('all images: IoU of the set', ('all_images', 'iou_dataset')),

@@ -210,3 +210,29 @@ def test_composite_obeys_the_formula():
 def test_bad_composer(kwargs, message):
     with pytest.raises(ValueError, match=message):
         Composer(**kwargs)
+
+
+def test_ranges_of_ones_own_take_the_place_of_every_kinds():
+    img = frame()
+    for kind in KINDS:
+        faint = Composer(kinds={kind: 1.0}, second=0.0, cut=0.05, ranges={'opacity': (0.2, 0.25)})
+        mattes = [faint.compose(np.random.default_rng(seed), img, True).matte.max() for seed in range(8)]
+        assert 0.05 < max(mattes) <= 0.26
+    with pytest.raises(ValueError, match=r"Expected ranges of \['x', .*, but got \['windy'\]"):
+        Composer(ranges={'windy': (0.0, 1.0)})
+
+
+def test_smoke_without_grain_is_smoother_than_its_frame():
+    img = frame(noise=12.0)
+    parts = {'second': 0.0, 'lookalike': 0.0, 'quality': None, 'ranges': {'opacity': (1.0, 1.0), 'texture': (0.0, 0.0)}}
+
+    def roughness(grain):
+        found = []
+        for seed in range(6):
+            composite = Composer(grain=grain, **parts).compose(np.random.default_rng(seed), img, True)
+            inside = composite.matte > 0.9
+            step = np.abs(np.diff(luminance(composite.img.astype(np.float32)), axis=1))
+            found.extend(step[inside[:, 1:] & inside[:, :-1]])
+        return np.mean(found)
+
+    assert roughness(grain=False) < 0.5 * roughness(grain=True)

@@ -42,7 +42,13 @@ def test_the_whole_graph_runs_and_stands(finished):
         assert {'iou_image', 'iou_dataset', 'miou'} <= set(summary['stages'][name]), name
     lines = []
     Pipeline(toy_pipeline(root, work_dir), lines.append).run()
-    assert sum('(stands)' in line for line in lines) == 10
+    assert sum('(stands)' in line for line in lines) == 11
+    last = summary['stages']['segmentor_2']
+    assert {'iou_dataset', 'threshold'} <= set(last['at_val_threshold'])  # of its scores
+    assert (
+        last['oracle']['iou_dataset'] >= last['at_val_threshold']['iou_dataset']
+        and 'oracle' not in summary['stages']['segmentor_1']
+    )
 
 
 def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):

@@ -30,3 +30,15 @@ def test_pasted_objects_are_those_of_the_first_teacher(tmp_path, compare):
         assert runs[f'{name}_objects'].inputs['pseudo_root'].run is runs['masks']
         assert runs[f'{name}_objects'].options == runs[name].options
     assert ('control_objects' in runs) == compare
+
+
+def test_every_part_of_the_plume_model_reaches_the_transform(tmp_path):
+    runs = runs_of('plume_parts', tmp_path)
+    found = {}
+    for name, run in runs.items():
+        if run.action == 'train':
+            (step,) = (s for s in run.load().train_dataloader.dataset.pipeline if s.type == 'mmwsss.PastePlume')
+            found[name] = {key: value for key, value in step.items() if key not in ('type', 'prob', 'seed')}
+    whole = found.pop('whole')
+    assert found['no_texture']['ranges'] == {'texture': (0.0, 0.0)} and found['lookalikes']['lookalike'] == 0.3
+    assert all(part != whole for part in found.values())

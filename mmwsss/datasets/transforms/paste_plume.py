@@ -72,7 +72,7 @@ class PastePlume(SeededTransform):
         keep_clean: Give ``img_clean``.
         seed: Of :class:`~mmwsss.datasets.transforms.seeded.SeededTransform`.
         **composer: Of :class:`~mmwsss.datasets.composites.Composer`: ``kinds``, ``second``, ``cut``, ``min_share``,
-            ``lookalike``, ``lookalikes``, ``quality``.
+            ``lookalike``, ``lookalikes``, ``quality``, ``ranges``, ``grain``.
 
     Raises:
         ValueError: If a chance or an opacity is outside [0, 1], or a kind or a look-alike is unknown.
