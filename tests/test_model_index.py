@@ -44,7 +44,7 @@ def test_a_model_has_what_people_look_for(name):
     collections = {entry['Name']: entry for path in METAFILES for entry in read(path)['Collections']}
     assert (ROOT / collections[model['In Collection']]['README']).is_file()
     assert load_config(ROOT / model['Config']).kind in ('classifier', 'segmentor')
-    assert {'Training Data', 'Seed', 'Command'} <= set(model['Metadata'])
+    assert {'Training Data', 'Seeds', 'Command'} <= set(model['Metadata'])
     assert 'Weights' not in model  # none are published
     for result in model['Results']:
         assert set(result) == {'Task', 'Dataset', 'Metrics'} and result['Metrics']
