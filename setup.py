@@ -11,6 +11,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+INDEX_FILES = ('model-index.yml', 'dataset-index.yml')
+"""What ``mim search`` and ``mim download`` read."""
 
 
 def requirements(name: str) -> list[str]:
@@ -27,26 +29,28 @@ def version() -> str:
 
 
 class BuildWithConfigs(build_py):
-    """Copy configs and tools into the package that is built; link them in an editable installation."""
+    """Copy configs, tools and mim's indices into the package that is built; link them in an editable installation."""
 
     def run(self) -> None:
         """Build, then copy or link."""
         super().run()
-        for folder in ('configs', 'tools'):
+        target = Path(self.build_lib) / 'mmwsss' / '.mim'
+        for name in ('configs', 'tools', *INDEX_FILES):
             if self.editable_mode:
-                link_folder(ROOT / folder, ROOT / 'mmwsss' / '.mim' / folder)
-            else:
-                target = Path(self.build_lib) / 'mmwsss' / '.mim' / folder
+                link(ROOT / name, ROOT / 'mmwsss' / '.mim' / name)
+            elif (ROOT / name).is_dir():
                 ignore = shutil.ignore_patterns('__pycache__')
-                shutil.copytree(ROOT / folder, target, dirs_exist_ok=True, ignore=ignore)
+                shutil.copytree(ROOT / name, target / name, dirs_exist_ok=True, ignore=ignore)
+            else:
+                shutil.copy(ROOT / name, target / name)
 
 
-def link_folder(folder: Path, link: Path) -> None:
-    """Link a folder, so that ``mim`` finds it; where links are not allowed it does without."""
-    link.parent.mkdir(exist_ok=True)
-    if not link.exists():
+def link(path: Path, place: Path) -> None:
+    """Link a folder or file, so that ``mim`` finds it; where links are not allowed it does without."""
+    place.parent.mkdir(exist_ok=True)
+    if not place.exists():
         with contextlib.suppress(OSError):
-            link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
+            place.symlink_to(os.path.relpath(path, place.parent), target_is_directory=path.is_dir())
 
 
 setup(

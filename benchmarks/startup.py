@@ -23,7 +23,7 @@ COMMANDS = {
     'mmwsss.load_config': ['-c', 'import mmwsss; mmwsss.load_config'],
     'mmwsss.train': ['-c', 'import mmwsss; mmwsss.train'],
     'mmwsss --help': ['-c', 'import sys; sys.argv[1:] = ["--help"]; from mmwsss.cli.main import main; main()'],
-    **{f'tools/{name}.py --help': [f'tools/{name}.py', '--help'] for name in tools()},
+    **{f'tools/{path.name} --help': [f'tools/{path.name}', '--help'] for path in tools().values()},
     'tools/ablate.py --list': ['tools/ablate.py', '--list'],
 }
 

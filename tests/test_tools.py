@@ -84,7 +84,9 @@ def test_wheel_carries_configs_and_tools(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / 'installed')
-    for path in (*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py')):
+    kinds = ('.py', '.yml', '.sh')
+    carried = [path for name in ('configs', 'tools') for path in (ROOT / name).rglob('*') if path.suffix in kinds]
+    for path in (*carried, ROOT / 'model-index.yml', ROOT / 'dataset-index.yml'):
         assert f'mmwsss/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmwsss/visualization/report.html' in names
     assert 'mmwsss/py.typed' in names

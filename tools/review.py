@@ -15,7 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='HTML file to write')
     parser.add_argument('--limit', type=int, help='images on the page at most; default: 100')
     parser.add_argument(
-        '--order', choices=('doubt', 'manifest'), help='which images come first; default: doubt, the least decided'
+        '--order',
+        choices=('doubt', 'dice', 'manifest'),
+        help='which images come first; default: doubt, the least decided; dice: masks that look worst by their maps',
     )
     parser.add_argument('--threshold', type=float, help='where the threshold stands at first; default: 0.3')
     parser.add_argument('--positives-only', action='store_true', default=None, help='leave out images without a class')

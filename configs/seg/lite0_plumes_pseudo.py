@@ -61,7 +61,12 @@ test_pipeline = [
 ]
 composites = dict(type='mmwsss.NegativeView', source=_base_.train_set, pipeline=plume_pipeline)
 pseudo_masks = dict(
-    type='mmwsss.PseudoMaskDataset', pseudo_root=_base_.pseudo_root, positives_only=True, pipeline=train_pipeline
+    type='mmwsss.PseudoMaskDataset',
+    pseudo_root=_base_.pseudo_root,
+    positives_only=True,
+    corrections=_base_.corrections,
+    corrections_repeat=_base_.corrections_repeat,
+    pipeline=train_pipeline,
 )
 train_dataloader = dict(
     batch_size=batch_size,

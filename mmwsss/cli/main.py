@@ -14,11 +14,13 @@ from mmwsss.version import __version__
 CONVERT = 'convert'
 """The word before the name of a converter of data sets: ``mmwsss convert voc ...``."""
 _CONVERTERS = 'dataset_converters'
+_OTHER_NAMES = {'to_onnx': 'onnx'}
+"""Files whose command has another name: with a file onnx.py beside it, no tool could import the package onnx."""
 
 
 def tools() -> dict[str, Path]:
-    """Files of the tools by name."""
-    return _scripts(arguments.tools_folder())
+    """Files of the tools by name of the command."""
+    return {_OTHER_NAMES.get(name, name): path for name, path in _scripts(arguments.tools_folder()).items()}
 
 
 def converters() -> dict[str, Path]:
@@ -37,7 +39,7 @@ def _describe(path: Path) -> str:
 
 def _list(scripts: dict[str, Path]) -> str:
     width = max(map(len, scripts))
-    return '\n'.join(f'  {name:{width}}  {_describe(path)}' for name, path in scripts.items())
+    return '\n'.join(f'  {name:{width}}  {_describe(path)}' for name, path in sorted(scripts.items()))
 
 
 def help_text() -> str:

@@ -1,6 +1,7 @@
 """Figures of masks and of maps: IoU, false alarms, co-occurrence. No other package computes any."""
 
 from mmwsss.evaluation.cam_figures import CamFigures, co_occurrence
+from mmwsss.evaluation.expected_dice import expected_dice
 from mmwsss.evaluation.figures import SegmentationFigures, segmentation_figures
 from mmwsss.evaluation.label_posterior import LabelPosterior
 from mmwsss.evaluation.metric import WeakSegMetric
@@ -14,6 +15,7 @@ __all__ = [
     'WeakSegMetric',
     'co_occurrence',
     'count_pixels',
+    'expected_dice',
     'segmentation_figures',
     'value_counts',
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,21 @@ def corrections_hash(datasets: Iterable[Mapping[str, Any]]) -> str:
     Raises:
         FileNotFoundError: If a folder of corrections is missing.
     """
-    folders = [config['corrections'] for config in datasets if config.get('corrections')]
+    folders = [folder for config in datasets for folder in _corrections_in(config)]
     for folder in folders:
         require_corrections(folder)
     manifests = [Path(folder) / 'manifest.jsonl' for folder in folders]
     return content_hash([file_sha256(path) for path in manifests]) if manifests else ''
+
+
+def _corrections_in(config: Mapping[str, Any]) -> Iterator[str]:
+    """Folders of corrections of a data set, and of those that it is put together from."""
+    if config.get('corrections'):
+        yield config['corrections']
+    for value in config.values():
+        for part in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(part, Mapping):
+                yield from _corrections_in(part)
 
 
 def _items(config: Mapping[str, Any]) -> Iterable[Any]:

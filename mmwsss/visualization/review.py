@@ -7,6 +7,7 @@ from typing import Any
 
 from mmwsss.datasets.metainfo import png_palette
 from mmwsss.datasets.pictures import read_picture
+from mmwsss.evaluation import expected_dice
 from mmwsss.exports.mask_folder import MaskFolder, MaskItem
 from mmwsss.exports.review import encode_runs
 from mmwsss.utils.errors import InputError
@@ -15,7 +16,7 @@ from mmwsss.visualization.kept_maps import doubt, read_maps, shrink
 from mmwsss.visualization.page import data_address, grey_address, write_page
 
 _PICTURE_SIDE, _MAP_SIDE, _QUALITY = 768, 128, 82
-ORDERS = ('doubt', 'manifest')
+ORDERS = ('doubt', 'dice', 'manifest')
 
 
 def write_review(
@@ -33,7 +34,8 @@ def write_review(
         path: The HTML file.
         limit: Images on the page at most.
         order: ``'doubt'`` puts those first whose maps are least decided at the threshold, which needs no ground truth;
-            ``'manifest'`` keeps the order of the run.
+            ``'dice'`` those whose masks look worst by their maps (:func:`~mmwsss.evaluation.expected_dice`), likewise
+            without any; ``'manifest'`` keeps the order of the run.
         threshold: Where the page's threshold stands at first, in [0, 1].
         positives_only: Leave out images without a class.
 
@@ -75,8 +77,16 @@ def write_review(
 def _ordered(folder: MaskFolder, items: list[MaskItem], order: str, threshold: float) -> list[MaskItem]:
     if order == 'manifest':
         return items
-    doubts = {item.name: doubt(read_maps(folder, item), threshold) for item in items}
-    return sorted(items, key=lambda item: -(doubts[item.name] or 0.0))  # stable: without maps as in the manifest
+    worst_first = {item.name: _suspicion(folder, item, order, threshold) for item in items}
+    return sorted(items, key=lambda item: -worst_first[item.name])  # stable: without maps as in the manifest
+
+
+def _suspicion(folder: MaskFolder, item: MaskItem, order: str, threshold: float) -> float:
+    """In [0, 1], how much a mask is to be looked at; 0 without maps."""
+    maps = read_maps(folder, item)
+    if order == 'dice':
+        return 1 - expected_dice(item.mask(), maps) if maps else 0.0
+    return doubt(maps, threshold) or 0.0
 
 
 def _image(folder: MaskFolder, item: MaskItem) -> dict[str, Any]:

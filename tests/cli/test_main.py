@@ -1,8 +1,10 @@
 """The command ``mmwsss`` and the help of every tool."""
 
+import importlib.machinery
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +48,8 @@ def test_help_is_light_and_has_an_example(words, tmp_path):
 
 
 def test_tools_are_the_known_ones():
-    assert set(CONFIG_TOOLS) | {'compare_runs'} <= set(tools())
+    assert set(CONFIG_TOOLS) | {'compare_runs', 'onnx'} <= set(tools())
+    assert tools()['onnx'].name == 'to_onnx.py' and 'to_onnx' not in tools()
     assert {'voc', 'coco', 'smoke5k', 'smoke_frames', 'video_frames', 'plume_scenes'} <= set(converters())
 
 
@@ -56,6 +59,13 @@ def test_own_help_describes_every_tool(tmp_path):
     for name in (*tools(), *converters()):
         (line,) = [line for line in output.splitlines() if line.split()[:1] == [name]]
         assert len(line.split()) > 4, f'{name} has no description'
+
+
+def test_no_tool_shadows_a_package():
+    """Python puts the folder of a script before all others: tools/onnx.py would be what ``import onnx`` finds."""
+    folders = [folder for folder in sys.path if 'packages' in Path(folder).name]
+    for path in (*tools().values(), *converters().values()):
+        assert importlib.machinery.PathFinder.find_spec(path.stem, folders) is None, path
 
 
 def test_version(monkeypatch, capsys):
@@ -71,6 +81,7 @@ def test_version(monkeypatch, capsys):
         (['convert'], 'error: Expected a data set after convert, but got none.'),
         (['convert', 'vok'], 'but got vok, nearest to voc.'),
         (['../tools/train'], 'error: Expected a tool of '),
+        (['to-onnx'], 'but got to-onnx, nearest to onnx.'),
     ],
 )
 def test_bad_words(monkeypatch, capsys, words, message):

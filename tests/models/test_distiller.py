@@ -149,7 +149,7 @@ def test_class_maps_of_the_student_are_compared(config):
     inputs, samples = batch()
     losses = model.loss(inputs, samples)
     maps = model.student.head.fc(model.student.backbone(inputs)[-1][0])
-    theirs = model._teacher_inputs(inputs)
+    theirs = model.teacher_inputs(inputs)
     with torch.no_grad():
         teacher_map = model.teacher.head.class_maps((theirs, *model.teacher.backbone(theirs)))
     assert losses['loss_kt'].item() == pytest.approx(0.7 * cosine_global(maps, teacher_map).item(), rel=1e-4)

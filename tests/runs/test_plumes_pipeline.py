@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import toy_variables, write_toy
+from mmengine.registry import DATASETS
 
 from mmwsss.apis import make_pseudo
 from mmwsss.config import load_config
 from mmwsss.datasets.pictures import read_mask
+from mmwsss.exports import Correction, MaskFolder
+from mmwsss.exports.mask_folder import write_corrections
 from mmwsss.runs import Pipeline, load_pipeline
+from mmwsss.runs.keys import use_scope
 from mmwsss.structures import Manifest
 
 STAGES = ['segmentor_0', *(f'{kind}_{round_}' for round_ in (1, 2) for kind in ('masks', 'segmentor'))]
@@ -131,3 +135,24 @@ def test_a_folder_of_smoke_has_one_class(tmp_path):
     cfg.data_options['classes'] = ['no_smoke', 'smoke']
     with pytest.raises(ValueError, match=r"Expected one class with plumes=True, .* but got \['no_smoke', 'smoke'\]"):
         Pipeline(cfg, print)
+
+
+def test_corrections_reach_the_pseudo_masks_beside_the_composites(finished, tmp_path):
+    root, work_dir, _ = finished
+    folder = MaskFolder(work_dir / 'masks_2')
+    item = next(item for item in folder.items if item.record.labels)
+    keys = []
+    for value in (0, 1):
+        corrected = tmp_path / str(value)
+        write_corrections(folder, [Correction(item, np.full(item.size(), value, np.uint8))], corrected, {})
+        cfg = toy_pipeline(root, work_dir)
+        cfg.runs.segmentor_2.options.corrections = str(corrected)
+        pipeline = Pipeline(cfg)
+        keys.append(pipeline.store.key(pipeline.runs['segmentor_2']).data)
+        config = pipeline.runs['segmentor_2'].load({'pseudo_root': str(folder.path)})
+        use_scope(config)
+        masks = DATASETS.build(config.train_dataloader.dataset).datasets[0]
+        assert masks.correction_counts['corrected'] == 1
+        (shown,) = [info for info in map(masks.get_data_info, range(len(masks))) if info.get('corrected')]
+        assert set(np.unique(read_mask(shown['seg_map_path']))) == {value}
+    assert keys[0] != keys[1]

@@ -304,12 +304,21 @@ def test_no_text_of_the_data_becomes_markup(tmp_path):
     assert "default-src 'none'" in html and 'http' not in html.replace('http-equiv', '')
 
 
+def _names(page):
+    text = page.read_text().partition('<script type="application/json"')[2].partition('>')[2].partition('</script>')[0]
+    return [image['name'] for image in json.loads(text)['images']]
+
+
 def test_order_limit_and_errors(folder, tmp_path):
     maps = [(1, np.array([[0.0, 0.3, 0.9, 0.21]]))]
     assert doubt(maps, 0.3) == 2 / 3 and doubt([], 0.3) is None and doubt([(1, np.zeros((2, 2)))], 0.3) == 1
     done = write_review(folder, tmp_path / 'r.html', limit=2, positives_only=True)
     assert (done['images'], done['available'], done['with_maps']) == (2, 2, 1)
     assert done['bytes'] == (tmp_path / 'r.html').stat().st_size
+    keep_maps(folder, 'b', {0: np.ones((40, 30), np.float32)})  # its mask is empty: nothing looks worse
+    for order, first in [('dice', 'b.jpg'), ('doubt', 'été/fumée 1.jpg'), ('manifest', 'été/fumée 1.jpg')]:
+        write_review(folder, tmp_path / 'r.html', order=order)
+        assert _names(tmp_path / 'r.html')[0] == first
     for arguments, message in [
         ({'limit': 0}, 'Expected limit >= 1, but got 0'),
         ({'order': 'size'}, "Expected an order of .*, but got 'size'"),

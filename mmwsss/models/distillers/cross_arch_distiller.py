@@ -170,7 +170,7 @@ class CrossArchDistiller(BaseModel):
         """The classifier whose class activation maps are meant: the student."""
         return self.student
 
-    def _teacher_inputs(self, inputs: Tensor) -> Tensor:
+    def teacher_inputs(self, inputs: Tensor) -> Tensor:
         """From the distiller's normalisation to the teacher's."""
         ours, theirs = _normalisation(self.data_preprocessor), _normalisation(self.teacher.data_preprocessor)
         if ours is None or theirs is None:
@@ -195,7 +195,7 @@ class CrossArchDistiller(BaseModel):
         return self.student(inputs, data_samples, mode)
 
     def _teacher_maps(self, inputs: Tensor) -> Tensor:
-        return self.teacher.head.class_maps(self.teacher.extract_feat(self._teacher_inputs(inputs)))
+        return self.teacher.head.class_maps(self.teacher.extract_feat(self.teacher_inputs(inputs)))
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
         """``loss_bce`` and ``loss_kt``, and ``loss_bce_teacher`` in co-training."""
