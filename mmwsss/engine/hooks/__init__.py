@@ -3,7 +3,16 @@
 from mmwsss.engine.hooks.exact_resume import ExactResumeHook
 from mmwsss.engine.hooks.finite_loss import DivergedError, FiniteLossHook
 from mmwsss.engine.hooks.lr_range import LrRangeHook
+from mmwsss.engine.hooks.ordinary_checkpoint import OrdinaryCheckpointHook
 from mmwsss.engine.hooks.progress import ProgressHook
 from mmwsss.engine.hooks.set_epoch import SetEpochHook
 
-__all__ = ['DivergedError', 'ExactResumeHook', 'FiniteLossHook', 'LrRangeHook', 'ProgressHook', 'SetEpochHook']
+__all__ = [
+    'DivergedError',
+    'ExactResumeHook',
+    'FiniteLossHook',
+    'LrRangeHook',
+    'OrdinaryCheckpointHook',
+    'ProgressHook',
+    'SetEpochHook',
+]
