@@ -8,6 +8,7 @@ epochs = 16
 steps_per_epoch = 30
 warm_up_share = 0.3  # of the steps: the classifier alone, and what has a known mask
 seg_weight = 0.1  # of the decoder's losses
+balanced = True  # background and classes count the same in the decoder's cross-entropy
 low = 0.35  # thresholds of the maps: background below the first, the class above the second, nothing between
 high = 0.55
 par_iters = 10
@@ -80,6 +81,12 @@ model = dict(
     decode_head=dict(
         in_channels=[embed_dims] if vit else [40, 24, 112, 320],
         in_index=[0] if vit else [1, 0, 2, 3],
+        loss_decode=[
+            dict(type='mmwsss.BalancedCrossEntropyLoss')
+            if balanced
+            else dict(type='CrossEntropyLoss', loss_weight=1.0, avg_non_ignore=True),
+            dict(type='mmwsss.ForegroundDiceLoss', loss_weight=0.5),
+        ],
     ),
     classifier=_consistent if pairs_weight else _classifier,
     labels=dict(

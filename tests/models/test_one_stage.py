@@ -15,6 +15,7 @@ from mmwsss.apis.inference import init_segmentor
 from mmwsss.config import load_config
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.models.affinity import PixelAdaptiveRefinement
+from mmwsss.models.losses.balanced_cross_entropy import balanced_cross_entropy
 from mmwsss.models.segmentors import TwoThresholdLabels
 from mmwsss.models.segmentors.one_stage import ordinary_model
 from mmwsss.models.segmentors.two_threshold_labels import two_threshold_labels
@@ -267,6 +268,24 @@ def test_the_checkpoint_is_ordinary_and_a_resumed_run_goes_on(toy, tmp_path):
     assert resumed.steps.item() == 4
     moved = (resumed.map_classifier.head.fc.weight - first.map_classifier.head.fc.weight).abs().max()
     assert 0 < moved < 0.02  # two steps away, not drawn anew
+
+
+def test_balanced_cross_entropy_by_hand():
+    logits, labels = torch.randn(2, 3, 4, 5), torch.randint(0, 3, (2, 4, 5))
+    labels[0, :2] = IGNORE_LABEL
+    halves = {True: [], False: []}
+    for place in (labels != IGNORE_LABEL).nonzero().tolist():
+        b, y, x = place
+        value = -logits[b, :, y, x].log_softmax(0)[labels[b, y, x]]
+        halves[labels[b, y, x].item() == 0].append(value.item())
+    expected = (np.mean(halves[True]) + np.mean(halves[False])) / 2
+    assert balanced_cross_entropy(logits, labels).item() == pytest.approx(expected, rel=1e-5)
+    empty = torch.zeros_like(labels)
+    alone = balanced_cross_entropy(logits, empty)
+    assert alone.item() == pytest.approx(F.cross_entropy(logits, empty).item() / 2, rel=1e-5)
+    assert balanced_cross_entropy(logits, torch.full_like(labels, IGNORE_LABEL)).item() == 0
+    with pytest.raises(ValueError, match='Expected logits'):
+        balanced_cross_entropy(logits, labels[:, :3])
 
 
 def test_the_ordinary_config_is_what_the_host_builds():
