@@ -46,7 +46,7 @@ def _choose(
     positives = [
         (index, info['img_path'])
         for index in range(len(dataset))
-        if (info := dataset.get_data_info(index))['gt_label'].size and info['img_path'] in finished
+        if (info := dataset.get_data_info(index))['img_path'] in finished and finished[info['img_path']].labels
     ]
     ranked = sorted((scores[path], index) for index, path in positives if path in scores)
     if ranked:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max, scaled_inputs
+from mmwsss.cam.map_tiles import MapTiles
 from mmwsss.cam.methods import HEADS, LAYERED, METHODS, TEXT
 from mmwsss.models.classifiers import CLIPClassifier, MapClassifier
 from mmwsss.registry import TASK_UTILS
@@ -29,7 +31,7 @@ class CAMs:
         raw_max: float32 (P, L), the maximum of each map before normalisation.
         image_index: int64 (P,), the image of each pair.
         class_index: int64 (P,), the class of each pair.
-        scores: float32 (B, K), sigmoid of the logits at scale 1 (or the scale nearest to it).
+        scores: float32 (B, K), sigmoid of the logits at scale 1 (or the scale nearest to it); of tiles the highest.
     """
 
     maps: Tensor
@@ -72,6 +74,9 @@ class CAMGenerator:
         classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
             ``'all'``; no others are computed or held.
         size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
+        tiles: ``size`` and ``overlap`` of :class:`~mmwsss.cam.map_tiles.MapTiles`: large pictures go through the
+            network in overlapping tiles. Maps are normalised over the whole picture, never tile by tile: where no tile
+            but one shows the class, the others' maps stay low. None: in one piece.
 
     Attributes:
         network: What a checkpoint must hold for this generator: ``'classifier'``, or ``'clip'``, the weights alone.
@@ -91,6 +96,7 @@ class CAMGenerator:
         per_scale_min_max: bool = False,
         classes: str = 'label',
         size_divisor: int = 16,
+        tiles: Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
             raise InputError(f'Expected a method of {list(METHODS)}, but got {method!r}.')
@@ -104,6 +110,7 @@ class CAMGenerator:
         self.scales, self.flip = tuple(scales), flip
         self.per_scale_min_max, self.classes = per_scale_min_max, classes
         self.size_divisor = size_divisor
+        self.tiles = None if tiles is None else MapTiles(**tiles)
         self._wrapped: AnyClassifier | None = None
         if method in TEXT:
             self.network = 'clip'
@@ -131,7 +138,8 @@ class CAMGenerator:
         """
         classifier = self._classifier_of(model)
         if isinstance(classifier, AnyClassifier) and not classifier.training:
-            classifier.look_at(inputs)
+            rows, columns, *_ = self._windows(inputs)[0]
+            classifier.look_at(inputs[:, :, rows, columns])
         self._check(classifier, inputs, labels)
         with _without_inference_mode():
             return self._compute(classifier, inputs.clone() if inputs.is_inference() else inputs, labels)
@@ -147,9 +155,11 @@ class CAMGenerator:
 
     def _compute(self, classifier: MapClassifier | AnyClassifier, inputs: Tensor, labels: Tensor | None) -> CAMs:
         scores = None
+        windows = self._windows(inputs)
         if self.classes != 'label' or labels is None:
             with torch.no_grad():
-                scores = classifier(inputs).sigmoid()
+                of_tiles = [classifier(inputs[:, :, rows, columns]).sigmoid() for rows, columns, *_ in windows]
+            scores = torch.stack(of_tiles).amax(0)
             wanted = scores > 0.5 if self.classes == 'predicted' else torch.ones_like(scores, dtype=torch.bool)
         else:
             wanted = labels.to(inputs.device) != 0
@@ -158,14 +168,15 @@ class CAMGenerator:
         total = inputs.new_zeros((len(images), self.num_layers, *size), dtype=torch.float32)
         logits_at: dict[float, Tensor] = {}
         for scale in self.scales:
-            scaled = scaled_inputs(inputs, scale, self.size_divisor)
             for mirrored in (False, True)[: 1 + self.flip]:
-                maps, logits = METHODS[self.method](
-                    classifier, scaled.flip(3) if mirrored else scaled, (images, classes), self.target_layers
-                )
+                if len(windows) == 1:
+                    maps, logits = self._maps_of(classifier, inputs, (images, classes), scale, mirrored)
+                    if len(images):
+                        total += self._at_size(maps, size)
+                else:
+                    joined, logits = self._joined(classifier, inputs, (images, classes), scale, mirrored)
+                    total += self._at_size(joined, size)
                 logits_at.setdefault(scale, logits)
-                if len(images):
-                    total += self._at_size(maps.flip(3) if mirrored else maps, size)
         total /= len(self.scales) * (1 + self.flip)
         raw_max = total.amax((2, 3))
         if not self.per_scale_min_max:
@@ -173,6 +184,46 @@ class CAMGenerator:
         if scores is None:
             scores = logits_at[min(self.scales, key=lambda scale: abs(scale - 1))].sigmoid()
         return CAMs(total, raw_max, images, classes, scores.float())
+
+    def _windows(self, inputs: Tensor) -> list[tuple[slice, slice, Tensor, Tensor]]:
+        """The tiles, as :meth:`~mmwsss.cam.map_tiles.MapTiles.windows` gives them; one without tiles."""
+        tiles = self.tiles or MapTiles(max(*inputs.shape[2:], 16))
+        return tiles.windows(inputs.shape[2], inputs.shape[3])
+
+    def _maps_of(
+        self,
+        classifier: MapClassifier | AnyClassifier,
+        inputs: Tensor,
+        pairs: tuple[Tensor, Tensor],
+        scale: float,
+        mirrored: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Raw maps (P, L, h, w) of images in one piece, and logits (B, K)."""
+        scaled = scaled_inputs(inputs, scale, self.size_divisor)
+        method = METHODS[self.method]
+        maps, logits = method(classifier, scaled.flip(3) if mirrored else scaled, pairs, self.target_layers)
+        return maps.flip(3) if mirrored else maps, logits
+
+    def _joined(
+        self,
+        classifier: MapClassifier | AnyClassifier,
+        inputs: Tensor,
+        pairs: tuple[Tensor, Tensor],
+        scale: float,
+        mirrored: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Raw maps (P, L, H, W) of images in tiles, and the highest logits (B, K)."""
+        joined = inputs.new_zeros((len(pairs[0]), self.num_layers, *inputs.shape[2:]), dtype=torch.float32)
+        weights = inputs.new_zeros(tuple(inputs.shape[2:]), dtype=torch.float32)
+        highest: list[Tensor] = []
+        for rows, columns, down, across in self._windows(inputs):
+            weight = (down[:, None] * across).to(inputs.device)
+            maps, logits = self._maps_of(classifier, inputs[:, :, rows, columns], pairs, scale, mirrored)
+            if len(pairs[0]):
+                joined[:, :, rows, columns] += weight * resize_cam(maps.float(), (weight.shape[0], weight.shape[1]))
+            weights[rows, columns] += weight
+            highest = [logits if not highest else torch.maximum(highest[0], logits)]
+        return joined.div_(weights), highest[0]
 
     def _at_size(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
         return resize_cam(scale_min_max(maps) if self.per_scale_min_max else maps, size)

@@ -4,7 +4,7 @@ from mmwsss.datasets import transforms
 from mmwsss.datasets.cam_labels import CamLabelDataset
 from mmwsss.datasets.image_label import ImageLabelDataset
 from mmwsss.datasets.image_list import ImageListDataset
-from mmwsss.datasets.negative_view import NegativeView
+from mmwsss.datasets.negative_view import ImageLabelView, NegativeView
 from mmwsss.datasets.photo_split import PhotoSplitDataset
 from mmwsss.datasets.plume_scenes import PlumeScenes
 from mmwsss.datasets.pseudo_mask import PseudoMaskDataset
@@ -15,6 +15,7 @@ from mmwsss.datasets.share_sampler import ShareSampler
 __all__ = [
     'CamLabelDataset',
     'ImageLabelDataset',
+    'ImageLabelView',
     'ImageListDataset',
     'NegativeView',
     'PhotoSplitDataset',

@@ -1,4 +1,4 @@
-"""What a run can do: generate scenes, train, evaluate maps, make masks, test; choose, measure, promise."""
+"""What a run can do: generate scenes, find weights, train, evaluate maps, make masks, test; choose, measure, promise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmengine.runner import find_latest_checkpoint
 from mmwsss.evaluation import CamFigures
 from mmwsss.runs.mask_free import CHECKPOINTS, calibrate, choose, labelled_data, measure
 from mmwsss.runs.work import Action, Work
-from mmwsss.utils.errors import InputError
+from mmwsss.utils.errors import InputError, MissingFileError
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold of maps; figures at it stand beside those at a chosen one."""
@@ -24,6 +24,14 @@ def _generate_scenes(work: Work) -> dict[str, Any]:
 
     export_scenes(work.folder, **work.settings)
     return {}
+
+
+def _ready_weights(work: Work) -> dict[str, Any]:
+    """Weights that nobody trains here: a checkpoint that is there, such as CLIP's."""
+    path = Path(work.settings['path'])
+    if not path.is_file():
+        raise MissingFileError(f'Expected the weights of {work.run.name} in {path}, but there is no such file.')
+    return {'values': {'checkpoint': str(path.resolve())}}
 
 
 def _training_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -176,6 +184,7 @@ def nested_figures(figures: Mapping[str, float]) -> dict[str, Any]:
 
 ACTIONS: dict[str, Action] = {
     'scenes': Action('generating', _generate_scenes),
+    'weights': Action('finding', _ready_weights),
     'train': Action('training', _train, datasets=_training_data, costly=True),
     'evaluate_maps': Action('evaluating', _evaluate_maps, ('checkpoint',), _evaluation_data),
     'make_masks': Action('making', _make_masks, ('checkpoint',), _mask_data),

@@ -19,6 +19,7 @@ from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import Store
 from mmwsss.structures.output_marker import mark_output
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.files import file_sha256
 
 _MAIN_OUTPUT = {'make_masks': 'folder', 'scenes': 'folder'}
 
@@ -31,7 +32,9 @@ class Pipeline:
             ``config``; ``options`` for it; ``inputs``, other runs that fill its variables; for a classifier ``maps``,
             how its maps are made and evaluated; for masks ``of``, the classifier or, where their generator reads a
             segmentor, the segmentor; for a segmentor ``masks``, where it learns from some. An entry with an ``action``
-            of :mod:`mmwsss.runs.mask_free` has ``of``, for a choice a list of them, and ``settings``.
+            of :mod:`mmwsss.runs.mask_free` has ``of``, for a choice a list of them, and ``settings``. One with the
+            action ``'weights'`` has a ``path``: a network that is there and is not trained, for masks ``of`` it or
+            as an input.
         on_message: Gets one line a run.
 
     Raises:
@@ -67,8 +70,8 @@ class Pipeline:
         if 'scenes' not in self.runs:
             cfg = self._first_config()
             use_scope(cfg)
-            train_set = without_pictures(cfg.train_set.to_dict())
-            self.data['classes'] = list(DATASETS.build(train_set).metainfo['classes'])
+            labelled = without_pictures(_training_set(cfg))
+            self.data['classes'] = list(DATASETS.build(labelled).metainfo['classes'])
         self.data['num_classes'] = len(self.data['classes'])
         if self.cfg.get('plumes') and len(self.data['classes']) != 1:
             raise InputError(
@@ -78,10 +81,13 @@ class Pipeline:
 
     def _first_config(self) -> Config:
         """The first run's config: all of them have the same data sets."""
-        first = next(entry for entry in self.cfg.runs.values() if entry is not None)
+        first = next(entry for entry in self.cfg.runs.values() if entry is not None and entry.get('config'))
         return load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
 
     def _add(self, name: str, entry: dict[str, Any]) -> None:
+        if entry.get('action') == 'weights':
+            self._weights(name, entry)
+            return
         if entry.get('action'):
             self._without_masks(name, entry)
             return
@@ -148,6 +154,12 @@ class Pipeline:
         threshold = {'threshold': self.cfg.threshold}
         inputs = {'checkpoint': Output(trained, 'checkpoint')}
         self._run(name, 'evaluate_maps', entry, inputs=inputs, settings=threshold)
+
+    def _weights(self, name: str, entry: dict[str, Any]) -> None:
+        """A network that is there; other weights under the same name make other results."""
+        path = Path(entry['path'])
+        settings = {'path': str(path), 'sha256': file_sha256(path) if path.is_file() else None}
+        self.runs[name] = Run(self.work_dir / name, 'weights', settings=settings, label=name)
 
     def _masks(self, name: str, entry: dict[str, Any]) -> None:
         self._check_network(name, entry)
@@ -249,7 +261,7 @@ class Pipeline:
         if 'scenes' in self.runs:
             return
         cfg = self._first_config()
-        sets = {'train': cfg.pseudo_set, 'val': cfg.get('val_set'), 'test': cfg.get('test_set')}
+        sets = {'train': cfg.pseudo.dataset if cfg.get('pseudo') else cfg.pseudo_set, 'val': cfg.get('val_set'), 'test': cfg.get('test_set')}
         report = check_data({name: value and value.to_dict() for name, value in sets.items()})
         self.on_message(str(report))
         if not report.ok:
@@ -264,6 +276,11 @@ class Pipeline:
     def results(self) -> dict[str, dict[str, Any]]:
         """The results that stand, by name."""
         return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
+
+
+def _training_set(cfg: Config) -> dict[str, Any]:
+    """The images that a config learns from or makes masks of."""
+    return (cfg.pseudo.dataset if cfg.get('pseudo') else cfg.train_set).to_dict()
 
 
 def load_pipeline(

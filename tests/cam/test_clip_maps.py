@@ -2,6 +2,7 @@
 
 import functools
 import json
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -17,6 +18,7 @@ from mmwsss.cam import CAMGenerator
 from mmwsss.cam.clip_maps import attention_affinity
 from mmwsss.config import load_config
 from mmwsss.models.classifiers import CLIPClassifier
+from mmwsss.runs import Pipeline, load_pipeline
 
 CLASSES, BACKGROUND = ['smoke', 'boat', 'cat'], ['sky', 'chimney', 'cloud', 'sea']
 TEMPLATES = ['a clean origami {}.', 'a photo of {}']
@@ -182,6 +184,43 @@ def test_masks_without_any_training(weights, tmp_path):
     cfg.pop('model')
     with pytest.raises(ValueError, match=r'Expected model=dict\(type="mmwsss.CLIPClassifier"\) beside pseudo in'):
         make_pseudo(cfg, weights, tmp_path / 'other')
+
+
+@pytest.mark.parametrize('labelled', [False, True])
+def test_a_pipeline_without_any_training(labelled, weights, tmp_path):
+    """Pictures and names of classes, or labels, and weights: masks and a report; other weights, other masks."""
+    root = write_toy(tmp_path / 'toy') / 'img' / 'train'
+    own = tmp_path / 'own.pt'
+    own.write_bytes(Path(weights).read_bytes())
+    options = {
+        'images': str(root), 'clip': str(own), 'clip_arch': 'toy-text', 'background': BACKGROUND, 'confidence': 0.6,
+        'work_dir': str(tmp_path / 'work'),
+    }  # fmt: skip
+    if labelled:
+        rows = [f'sub{index % 2}/picture {index}.jpg,{"boat" if index % 3 else "none"}' for index in range(12)]
+        (root / 'labels.csv').write_text('\n'.join(['path,label', *rows]))
+        options['labels'] = 'labels.csv'
+    else:
+        options['class_names'] = ['boat', 'cat']
+    lines = []
+    summary = Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
+    assert summary['classes'] == (['boat'] if labelled else ['boat', 'cat']) and list(summary['stages']) == ['masks']
+    assert summary['stages']['masks']['ok'] == 12 and not list(tmp_path.glob('work/**/*.pth'))
+    assert (tmp_path / 'work' / 'report.html').exists()
+    records = [json.loads(line) for line in (tmp_path / 'work' / 'masks' / 'manifest.jsonl').read_text().splitlines()]
+    if labelled:
+        assert sum(bool(record['labels']) for record in records) == 8
+    lines.clear()
+    Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
+    assert sum('(stands)' in line for line in lines) == 2
+    state = torch.load(own)
+    state['visual.proj'] = -state['visual.proj']
+    torch.save(state, own)
+    state = Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).plan()
+    assert 'clip' in state and '0 of 2 runs stand' in state
+    own.unlink()
+    with pytest.raises(FileNotFoundError, match=r'Expected the weights of clip in .*own\.pt, but there is no such file'):
+        Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
 
 
 def test_what_is_refused(weights, tmp_path):

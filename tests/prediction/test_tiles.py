@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from mmwsss.prediction.tiles import Tiling, predict_tiles, ramp, starts
+from mmwsss.prediction.tiles import Tiling, predict_tiles
+from mmwsss.utils.tiles import ramp, starts
 
 
 @pytest.mark.parametrize(

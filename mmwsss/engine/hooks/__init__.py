@@ -4,6 +4,7 @@ from mmwsss.engine.hooks.exact_resume import ExactResumeHook
 from mmwsss.engine.hooks.finite_loss import DivergedError, FiniteLossHook
 from mmwsss.engine.hooks.lr_range import LrRangeHook
 from mmwsss.engine.hooks.map_visualization import MapVisualizationHook
+from mmwsss.engine.hooks.ordinary_checkpoint import OrdinaryCheckpointHook
 from mmwsss.engine.hooks.progress import ProgressHook
 from mmwsss.engine.hooks.set_epoch import SetEpochHook
 
@@ -13,6 +14,7 @@ __all__ = [
     'FiniteLossHook',
     'LrRangeHook',
     'MapVisualizationHook',
+    'OrdinaryCheckpointHook',
     'ProgressHook',
     'SetEpochHook',
 ]

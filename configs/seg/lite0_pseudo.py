@@ -1,0 +1,17 @@
+# The two-stage counterpart of one_stage_lite0.py: the same encoder, decoder and schedule on pseudo masks that a
+# classifier's maps gave before; images without any class are all background.
+_base_ = './lite0_plumes_pseudo.py'
+img_size = 160
+epochs = 16
+
+train_dataloader = dict(
+    sampler=dict(epoch_size=_base_.batch_size * _base_.steps_per_epoch),
+    dataset=dict(
+        _delete_=True,
+        type='mmwsss.PseudoMaskDataset',
+        pseudo_root=_base_.pseudo_root,
+        corrections=_base_.corrections,
+        corrections_repeat=_base_.corrections_repeat,
+        pipeline=_base_.train_pipeline,
+    ),
+)
