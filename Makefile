@@ -3,13 +3,19 @@
 # make lint   set up, then ruff and mypy
 # make soak   set up, then the long forms of the kill, fuzz, memory, two-process and property tests (about 10 minutes on 2 cores)
 # make bench  set up, then every benchmark, small
+# make docs   set up, then the site in build/docs, without a network: warnings are errors, tutorials and the notebook are
+#             executed where they or the package's version changed (the first time TIME on one core). `make docs EXECUTE=off`
+#             leaves that out; .ci/run builds both ways in turn: first without, then with
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # two OpenMP pools on a few cores slow each other down: see README, "On a CPU"
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint soak bench wheel clean
+# off: tutorials are not executed; force: all of them are
+EXECUTE ?= cache
+
+.PHONY: demo test lint soak bench docs wheel clean
 
 $(VENV)/.installed: requirements/runtime.txt requirements/openmmlab.txt requirements/crf.txt requirements/sam.txt \
 		requirements/clip.txt requirements/pretrained.txt requirements/tests.txt requirements/constraints.txt setup.py
@@ -48,6 +54,14 @@ lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+$(VENV)/.docs: $(VENV)/.installed requirements/docs.txt
+	$(BIN)/python -m pip install -q -r requirements/docs.txt -c requirements/constraints.txt
+	touch $@
+
+docs: $(VENV)/.docs
+	MMWSSS_DOCS_EXECUTE=$(EXECUTE) $(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/docs
+	@echo "the site: build/docs/index.html"
 
 wheel: $(VENV)/.installed
 	$(BIN)/python -m build --wheel

@@ -1,0 +1,82 @@
+"""Sphinx extension: texts that are read from the project, links to what lies outside docs, shell cells."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from typing import Any
+
+import tables
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
+
+TEXTS = {
+    'file': tables.file_text,
+    'configs': tables.configs,
+    'commands': tables.commands,
+    'public names': tables.public_names,
+    'registered': tables.registered,
+}
+"""What ``<!-- TEXT: argument -->`` on a page of its own line is replaced by."""
+_PLACE = re.compile(rf'^<!-- ({"|".join(TEXTS)})(?:: (.*))? -->$', re.MULTILINE)
+_OUTSIDE = {'../README.md': '/readme.md', '../CHANGELOG.md': '/changelog.md', '../CONTRIBUTING.md': '/contributing.md'}
+"""Files outside docs that are pages of the site, too."""
+_SHELL = '%%bash\n'
+
+
+def read_page(app: Sphinx, page: str, content: list[str]) -> None:
+    """Put texts in their places, and let links to the README lead to its page."""
+    text = _PLACE.sub(lambda match: TEXTS[match[1]](*([match[2]] if match[2] else [])), content[0])
+    for outside, inside in _OUTSIDE.items():
+        text = text.replace(f']({outside}', f']({inside}')
+    content[0] = text
+
+
+def generated_pages(app: Sphinx, env: BuildEnvironment, *_: Any) -> list[str]:
+    """Pages with such texts are read in every build."""
+    return [page for page in env.found_docs if _PLACE.search(env.doc2path(page).read_text(encoding='utf-8'))]
+
+
+def find_object(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.TextElement) -> Any:
+    """Where the object of a name in a docstring stands; what is no part of the reference stays plain text."""
+    target = node.get('reftarget', '')
+    if node.get('refdomain') != 'py' or not target.startswith('mmwsss'):
+        return None
+    try:
+        value = pkgutil.resolve_name(target)
+    except (ImportError, AttributeError):
+        return None
+    place = app.env.mmwsss_places.get(id(value)) if callable(value) else None
+    objects = env.get_domain('py').objects
+    if place in objects:
+        entry = objects[place]
+        return make_refnode(app.builder, node['refdoc'], entry.docname, entry.node_id, text, place)
+    return text
+
+
+def remember_places(app: Sphinx) -> None:
+    """Import the package once."""
+    app.env.mmwsss_places = tables.documented_names()
+
+
+def show_shell_cells(app: Sphinx, document: nodes.document) -> None:
+    """A cell that begins with ``%%bash`` is shown as the commands that a reader types."""
+    for block in document.findall(nodes.literal_block):
+        if block.rawsource.startswith(_SHELL) or block.astext().startswith(_SHELL):
+            text = block.astext().removeprefix(_SHELL)
+            block.rawsource = text
+            block[:] = [nodes.Text(text)]
+            block['language'] = 'bash'
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Entry point of Sphinx."""
+    app.connect('builder-inited', remember_places)
+    app.connect('source-read', read_page)
+    app.connect('env-get-outdated', generated_pages)
+    app.connect('missing-reference', find_object)
+    app.connect('doctree-read', show_shell_cells)
+    return {'version': '1', 'parallel_read_safe': False, 'parallel_write_safe': True}
