@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     best, choice = choose_candidate(candidates, args.split, args.rule, plan, args.keep)
     return {
         'rule': choice.rule,
+        **({'because': choice.reason} if choice.reason else {}),
         'config': best.cfg.filename,
         'checkpoint': best.checkpoint,
         **best.values,

@@ -24,6 +24,7 @@ class Choice:
         rule: Name of the rule.
         curves: Every candidate's curve, float (T,).
         table: Each candidate's own threshold and value, the best first.
+        reason: Why it was not the rule that one would expect; empty where it was.
     """
 
     candidate: str
@@ -32,6 +33,7 @@ class Choice:
     rule: str
     curves: Mapping[str, np.ndarray]
     table: Sequence[Mapping[str, Any]]
+    reason: str = ''
 
 
 def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:

@@ -69,6 +69,16 @@ def composites_iou(composites: CompositeCurves, cut: float) -> np.ndarray:
     return hits / np.maximum(composites.area.sum(0) + truth - hits, _TINY)
 
 
+def sees_composites(composites: CompositeCurves, cut: float = 0.1) -> bool:
+    """Whether a network sees generated smoke: its best IoU is at least twice that of marking every pixel.
+
+    Composites choose nothing for a network that is blind to them, such as one that learned another kind of picture: the
+    best threshold is then the one that marks everything.
+    """
+    everything = composites.truth[:, CUTS.index(cut)].mean()
+    return bool(composites_iou(composites, cut).max() >= 2 * everything)
+
+
 def image_labels(frames: FrameCurves) -> np.ndarray:
     r"""How well the size of a mask tells P from N: the area under the ROC curve of :math:`A_i(t)`.
 

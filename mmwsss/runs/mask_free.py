@@ -123,7 +123,7 @@ def choose(work: Work) -> dict[str, Any]:
         'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
         'figures': {
             'threshold': choice.threshold,
-            'threshold_source': f'no mask, by the rule {choice.rule}',
+            'threshold_source': ': '.join(filter(None, (f'no mask, by the rule {choice.rule}', choice.reason))),
             'candidate': best.name,
             'candidates': [dict(row) for row in choice.table],
         },

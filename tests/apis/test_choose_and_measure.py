@@ -27,15 +27,21 @@ def test_a_choice_is_that_of_the_evidence_and_reads_no_mask(trained, tmp_path): 
     candidates = [Candidate('plain', cfg, str(path)), Candidate('crf', crf, str(path), {'bg_exponent': 1})]
     shutil.move(root / 'ann', root / 'hidden')
     try:
-        best, choice = choose_candidate(candidates, 'train', plan=PLAN, keep=tmp_path)
+        best, choice = choose_candidate(candidates, 'train', 'composites_then_own', PLAN, tmp_path)
     finally:
         shutil.move(root / 'hidden', root / 'ann')
-    assert choice.rule == 'composites_then_own' and {row['candidate'] for row in choice.table} == {'plain', 'crf'}
+    assert (
+        choice.rule == 'composites_then_own'
+        and not choice.reason
+        and {row['candidate'] for row in choice.table} == {'plain', 'crf'}
+    )
     kept = {name: Evidence.load(tmp_path / f'{name}.npz') for name in ('plain', 'crf')}
     again = choose(kept, choice.rule)
     assert (again.candidate, again.threshold) == (best.name, choice.threshold)
     assert not (kept['plain'].frames.area == kept['crf'].frames.area).all()
-    assert choose_candidate(candidates[:1], 'train', plan=EvidencePlan(5, 0))[1].rule == 'pu_own'
+    assert choose_candidate(candidates[:1], 'train', plan=EvidencePlan(5, 0))[1].rule == 'otsu'
+    blind = choose_candidate(candidates[:1], 'train', plan=PLAN)[1]  # a network that learned nothing
+    assert blind.rule == 'otsu' and blind.reason.startswith('generated smoke says nothing of plain')
     with pytest.raises(ValueError, match='Expected candidates of different names'):
         choose_candidate(candidates[:1] * 2, 'train')
     with pytest.raises(ValueError, match="Expected views in the plan for the rule 'agreement'"):

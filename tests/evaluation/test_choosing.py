@@ -12,7 +12,7 @@ from mmwsss.evaluation.evidence import (
     FrameCurvesBuilder,
     shares_above,
 )
-from mmwsss.evaluation.rules import RULES, composites_iou, find_rule, image_labels, positive_unlabelled
+from mmwsss.evaluation.rules import RULES, composites_iou, find_rule, image_labels, positive_unlabelled, sees_composites
 
 SIZE = 40
 
@@ -81,6 +81,17 @@ def test_the_iou_of_composites_is_that_of_the_masks(plain):
         masks = [(score > THRESHOLDS[place], matte > 0.2) for score, matte in pairs]
         wanted = sum((a & b).sum() for a, b in masks) / sum((a | b).sum() for a, b in masks)
         assert found[place] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(('gain', 'sees'), [(0.6, True), (0.0, False)])
+def test_a_network_that_is_blind_to_composites_is_known(gain, sees):
+    rng = np.random.default_rng(0)
+    builder = CompositeCurvesBuilder()
+    for index in range(6):
+        _, truth = frame(rng, True)
+        score = np.clip(0.2 + gain * truth + 0.1 * rng.random(truth.shape), 0, 1)
+        builder.add(str(index), 'b', score, truth.astype(float), score)
+    assert sees_composites(builder.build()) == sees
 
 
 def test_image_labels_are_the_chance_that_a_mask_is_larger(plain):
