@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,27 @@ def read_checkpoint(source: str | Path, trust: bool | None = None) -> dict:
 def state_of(checkpoint: dict) -> dict:
     """The weights in a checkpoint: its ``state_dict``, or the whole of it where it is nothing but weights."""
     return checkpoint.get('state_dict', checkpoint)
+
+
+def unwrapped(state: dict, names: Collection[str]) -> dict:
+    """The part of a state dict that a network has, where it was trained inside of another model (``model.head.fc``).
+
+    Args:
+        state: State dict.
+        names: The network's own names.
+
+    Returns:
+        dict: by the network's names; ``state`` itself where it is not inside of anything.
+
+    >>> unwrapped({'model.fc.weight': 1, 'model.fc.bias': 2}, ['fc.weight', 'fc.bias'])
+    {'fc.weight': 1, 'fc.bias': 2}
+    """
+    first = min(names, default='')
+    prefixes = sorted((key[: -len(first)] for key in state if first and key.endswith(f'.{first}')), key=len)
+    for prefix in prefixes:
+        if first not in state and all(prefix + name in state for name in names):
+            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return state
 
 
 def load_weights(

@@ -173,6 +173,15 @@ def test_paper_maps_with_two_classes():
     assert all(torch.isfinite(value) for value in model.loss(inputs, samples).values())
 
 
+@pytest.mark.parametrize('prefix', ['model.', 'model.student.'])
+def test_a_teacher_may_lie_inside_of_what_trained_it(config, tmp_path, prefix):
+    plain = build(config).teacher.state_dict()
+    wrapped = {f'{prefix}{name}': value for name, value in plain.items()}
+    torch.save({'state_dict': {**wrapped, 'pair_loss.scale': torch.ones(1)}}, tmp_path / 'pairs.pth')
+    model = build({**config, 'teacher_checkpoint': str(tmp_path / 'pairs.pth')})
+    assert all(torch.equal(value, plain[name]) for name, value in model.teacher.state_dict().items())
+
+
 def test_errors(config, tmp_path):
     with pytest.raises(ValueError, match="Expected paradigm 'ts' or 'co', but got 'xx'"):
         build({**config, 'paradigm': 'xx'})

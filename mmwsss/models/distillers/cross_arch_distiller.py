@@ -17,7 +17,7 @@ from mmwsss.models.distillers.teacher_cache import TeacherCache
 from mmwsss.models.heads.image_label_head import image_label_loss
 from mmwsss.registry import MODELS
 from mmwsss.utils.errors import InputError, MissingFileError
-from mmwsss.weights.checkpoints import load_weights, read_checkpoint, state_of
+from mmwsss.weights.checkpoints import load_weights, read_checkpoint, state_of, unwrapped
 
 _TEACHER = 'teacher.'
 
@@ -55,7 +55,8 @@ class CrossArchDistiller(BaseModel):
             ``'class_maps'``, those of a student whose head has some. The paper's loss reaches the CAM only through
             shared blocks; this one acts on the CAM itself.
         paradigm: ``'ts'`` or ``'co'``.
-        teacher_checkpoint: Checkpoint of the trained teacher; needed in ``'ts'``.
+        teacher_checkpoint: Checkpoint of the trained teacher, by itself or inside of a model that trained it
+            (:class:`~mmwsss.models.consistency.CounterfactualPairs`); needed in ``'ts'``.
         teacher_command: The command that makes ``teacher_checkpoint``, for the error where it is missing.
         cache_teacher: Keep a frozen teacher's maps in memory (4 bytes a value, a few kilobytes an image), so that from
             the second epoch on it costs next to nothing. For training without random augmentation, as the paper's: an
@@ -149,7 +150,7 @@ class CrossArchDistiller(BaseModel):
         if '://' not in path and not Path(path).is_file():
             how = f' Make it with: {self.teacher_command}' if self.teacher_command else ''
             raise MissingFileError(f'Expected the trained teacher in {path}, but there is no such file.{how}')
-        state = state_of(read_checkpoint(path))
+        state = unwrapped(state_of(read_checkpoint(path)), self.teacher.state_dict().keys())
         state = {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}
         load_weights(self.teacher, state, 'the teacher of this config', path)
 
