@@ -23,6 +23,8 @@ from mmwsss.visualization.overlay import heat_overlay, mask_overlay
 from mmwsss.visualization.sheet import sheet
 
 _ROWS = 6  # of a sheet
+Cells = list[tuple[str, np.ndarray | None]]
+"""Places of one picture in a sheet: captions, and what stands there."""
 
 
 class _Recorder:
@@ -88,7 +90,8 @@ def browse(
     out_dir.mkdir(parents=True, exist_ok=True)
     mark_output(out_dir)
     seen = _Seen(classes)
-    cells, files = [], []
+    cells: list[Cells] = []
+    files: list[str] = []
     for picture, sample in _samples(loader, number):
         cells.append(seen.cells(picture, sample, recorder.mattes[len(cells)] if recorder.mattes else None))
     for start in range(0, len(cells), columns * _ROWS):
@@ -133,7 +136,7 @@ class _Seen:
         ignored = float(np.mean(self.ignored)) if self.ignored else None
         return {'images': self.images, 'by_class': self.by_class, 'pasted': self.pasted, 'ignored': ignored}
 
-    def cells(self, picture: np.ndarray, sample: Any, matte: np.ndarray | None) -> list[tuple[str, np.ndarray | None]]:
+    def cells(self, picture: np.ndarray, sample: Any, matte: np.ndarray | None) -> Cells:
         """The picture with its labels."""
         self.images += 1
         mask = sample.get('gt_sem_seg')
@@ -141,7 +144,7 @@ class _Seen:
         for name in targets:
             self.by_class[name] += 1
         told = ', '.join(name if value == 1 else f'{name} {value:.2f}' for name, value in targets.items())
-        cells: list[tuple[str, np.ndarray | None]] = [(Path(sample.get('img_path') or '').name, picture)]
+        cells: Cells = [(Path(sample.get('img_path') or '').name, picture)]
         if mask is not None:
             values = mask.data[0].numpy().astype(np.uint8)
             self.ignored.append(float((values == IGNORE_LABEL).mean()))
@@ -164,7 +167,7 @@ class _Seen:
         return {name: 1.0 for value, name in enumerate(self.classes, 1) if (mask == value).any()}
 
 
-def _grid(cells: list[list[tuple[str, np.ndarray | None]]], columns: int) -> list[list[tuple[str, np.ndarray | None]]]:
+def _grid(cells: list[Cells], columns: int) -> list[Cells]:
     """Rows of a sheet: so many pictures side by side, each with as many places as the one that needs most."""
     places = max(map(len, cells))
     padded = [[*cell, *[('', None)] * (places - len(cell))] for cell in cells]
