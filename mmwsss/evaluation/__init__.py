@@ -2,7 +2,7 @@
 
 from mmwsss.evaluation.cam_figures import CamFigures, co_occurrence
 from mmwsss.evaluation.confusion import ConfusionMetric, confusion_matrix
-from mmwsss.evaluation.expected_dice import expected_dice
+from mmwsss.evaluation.dice import expected_dice
 from mmwsss.evaluation.figures import SegmentationFigures, segmentation_figures
 from mmwsss.evaluation.label_posterior import LabelPosterior
 from mmwsss.evaluation.metric import WeakSegMetric
