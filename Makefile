@@ -1,7 +1,7 @@
 # make demo   set up, then the whole main job on generated scenes (4 to 6 minutes on 2 cores after the installation)
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
-# make soak   set up, then the long forms of the kill, fuzz, memory, two-process and property tests (about 10 minutes on 2 cores)
+# make soak   set up, then the long forms of the kill, fuzz, memory, process and property tests (about 10 minutes on 2 cores)
 # make bench  set up, then every benchmark, small
 # make docs   set up, then the site in build/docs, without a network: warnings are errors, tutorials and the notebook are
 #             executed where they or the package's version changed (the first time TIME on one core). `make docs EXECUTE=off`
@@ -35,8 +35,8 @@ test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.installed
-	OMP_NUM_THREADS=1 MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 MMWSSS_PROPERTY=10 $(BIN)/python -m pytest tests/pseudo \
-		tests/datasets/test_properties.py --timeout 1800
+	OMP_NUM_THREADS=1 MMWSSS_KILLS=60 MMWSSS_FUZZ=25 MMWSSS_MEMORY=500,5000 MMWSSS_PROPERTY=10 MMWSSS_SPAWN=1 $(BIN)/python -m pytest \
+		tests/pseudo tests/datasets/test_properties.py tests/test_portability.py --timeout 1800
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -r requirements/bench.txt -c requirements/constraints.txt

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import os
 import re
@@ -516,6 +517,8 @@ def main() -> None:
         '--event-frames', default='3/5', metavar='K/N', help='an event is in K of N frames; default: 3/5'
     )
     args = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')  # a terminal that lacks a letter gets its number
     try:
         rule = parse_rule(args.event_area, args.event_frames)
         done = run(args.model, args.source, args.out, args.threads, rule)

@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmwsss.cli.host_noise import quiet_hosts
+from mmwsss.pseudo.work_group import cores_of_this_process
 from mmwsss.registry import MODELS
 
 IMAGENET = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375], 'to_rgb': True}
@@ -52,10 +53,11 @@ def machine(device: str) -> str:
     else:
         what = platform.processor() or platform.machine()
         if os.path.exists('/proc/cpuinfo'):
-            with open('/proc/cpuinfo') as handle:
+            with open('/proc/cpuinfo', encoding='utf-8') as handle:
                 what = next((line.split(':')[1].strip() for line in handle if line.startswith('model name')), what)
-        what += f', {len(os.sched_getaffinity(0))} cores, {torch.get_num_threads()} threads'
-    return f'{what}; torch {torch.__version__}; load {os.getloadavg()[0]:.1f}'
+        what += f', {cores_of_this_process()} cores, {torch.get_num_threads()} threads'
+    load = f'; load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''  # not on Windows
+    return f'{what}; torch {torch.__version__}{load}'
 
 
 def side_by_side(peers: Mapping[str, Callable[[], Any]], rounds: int, device: str = 'cpu') -> dict[str, float]:

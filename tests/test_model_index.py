@@ -62,6 +62,14 @@ def test_figures_are_those_of_the_results_page(name):
     assert all(word in text for word in words if 'SEED' not in word)
 
 
+@pytest.mark.parametrize('name', [name for name, model in MODELS.items() if 'Parameters' in model['Metadata']])
+def test_parameters_are_those_of_the_network(name):
+    from mmwsss.apis.cost import network_cost
+
+    cfg = load_config(ROOT / MODELS[name]['Config'], {'pretrained': False})
+    assert network_cost(cfg, (64, 64), rounds=0)['parameters'] == MODELS[name]['Metadata']['Parameters']
+
+
 def test_data_sets_have_a_script_and_a_description():
     for name, entry in read('dataset-index.yml').items():
         assert os.access(ROOT / entry['script'], os.X_OK)

@@ -16,7 +16,7 @@ from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.evaluation.suspects import Suspects, find_suspects
 from mmwsss.utils.errors import InputError, MissingFileError
-from mmwsss.utils.files import atomic_write
+from mmwsss.utils.files import atomic_write, path_below
 from mmwsss.visualization.kept_maps import shrink
 from mmwsss.visualization.page import data_address, write_page
 
@@ -77,7 +77,7 @@ def suspect_rows(dataset: ImageDataset, suspects: Suspects, limit: int) -> list[
         other = shown ^ {int(suspects.class_index[index])}
         rows.append(
             {
-                'path': Path(osp.relpath(info['img_path'], root)).as_posix(),
+                'path': path_below(info['img_path'], root),
                 'img_path': info['img_path'],
                 'label': _names(shown, classes),
                 'suggested': _names(other, classes),
@@ -161,7 +161,7 @@ def write_answered_labels(dataset: ImageDataset, answers: Mapping[str, str], out
     rows, left = [], dict(answers)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
-        path = Path(osp.relpath(info['img_path'], root)).as_posix()
+        path = path_below(info['img_path'], root)
         answer = left.pop(path, None)
         votes: tuple[Any, Any] = ('', '')
         if answer == 'wrong' and not info['gt_label'].size and len(classes) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', am
         )
     if not torch.cuda.is_available():
         _replace_sync_batch_norm(cfg)
+    if sys.platform == 'darwin' and (cfg.get('env_cfg') or {}).get('mp_cfg', {}).get('mp_start_method') == 'fork':
+        cfg.env_cfg.mp_cfg.mp_start_method = 'spawn'  # macOS: its libraries do not outlive a fork
     cfg.setdefault('custom_hooks', [])
     if not any(hook.get('type') == 'mmwsss.ExactResumeHook' for hook in cfg.custom_hooks):
         cfg.custom_hooks.append(ConfigDict(type='mmwsss.ExactResumeHook'))

@@ -11,9 +11,9 @@ from pathlib import Path
 from mmwsss.cli import arguments
 from mmwsss.version import __version__
 
-CONVERT = 'convert'
-"""The word before the name of a converter of data sets: ``mmwsss convert voc ...``."""
-_CONVERTERS = 'dataset_converters'
+CONVERT, ANALYZE = 'convert', 'analyze'
+"""Words before the name of a converter of data sets, ``mmwsss convert voc ...``, and of what looks at trainings."""
+_FOLDERS = {CONVERT: 'dataset_converters', ANALYZE: 'analysis_tools'}
 _OTHER_NAMES = {'to_onnx': 'onnx'}
 """Files whose command has another name: with a file onnx.py beside it, no tool could import the package onnx."""
 
@@ -25,7 +25,12 @@ def tools() -> dict[str, Path]:
 
 def converters() -> dict[str, Path]:
     """Files of the converters of data sets by name."""
-    return _scripts(arguments.tools_folder() / _CONVERTERS)
+    return _scripts(arguments.tools_folder() / _FOLDERS[CONVERT])
+
+
+def analyses() -> dict[str, Path]:
+    """Files of the tools that look at data, trainings and networks by name."""
+    return _scripts(arguments.tools_folder() / _FOLDERS[ANALYZE])
 
 
 def _scripts(folder: Path) -> dict[str, Path]:
@@ -45,9 +50,11 @@ def _list(scripts: dict[str, Path]) -> str:
 def help_text() -> str:
     """What ``mmwsss --help`` prints."""
     return (
-        f'usage: mmwsss TOOL ...\n       mmwsss {CONVERT} DATASET ...\n       mmwsss --version\n\n'
+        f'usage: mmwsss TOOL ...\n       mmwsss {CONVERT} DATASET ...\n       mmwsss {ANALYZE} ANALYSIS ...\n'
+        f'       mmwsss --version\n\n'
         f'tools (mmwsss TOOL --help says more):\n{_list(tools())}\n\n'
         f'data sets (mmwsss {CONVERT} DATASET --help says more):\n{_list(converters())}\n\n'
+        f'analyses (mmwsss {ANALYZE} ANALYSIS --help says more):\n{_list(analyses())}\n\n'
         f'Configs are found from any folder: mmwsss train configs/vitb.py'
     )
 
@@ -72,15 +79,17 @@ def _run(scripts: dict[str, Path], kind: str, words: list[str], prog: str) -> No
 def main() -> None:
     """Entry point."""
     words = sys.argv[1:]
+    groups = {CONVERT: ('a data set', converters), ANALYZE: ('an analysis', analyses)}
     if not words:
         _refuse('Expected a tool, but got none.')
-    elif words[0] in ('-h', '--help', 'help') or words in ([CONVERT, '-h'], [CONVERT, '--help']):
+    elif words[0] in ('-h', '--help', 'help') or (words[0] in groups and words[1:] in (['-h'], ['--help'])):
         print(help_text())
     elif words[0] == '--version':
         print(f'mmwsss {__version__}')
-    elif words[0] != CONVERT:
-        _run({**tools(), CONVERT: Path()}, 'a tool', words, 'mmwsss')
-    elif len(words) == 1:
-        _refuse(f'Expected a data set after {CONVERT}, but got none.')
+    elif words[0] not in groups:
+        _run({**tools(), **dict.fromkeys(groups, Path())}, 'a tool', words, 'mmwsss')
     else:
-        _run(converters(), 'a data set', words[1:], f'mmwsss {CONVERT}')
+        kind, scripts = groups[words[0]]
+        if len(words) == 1:
+            _refuse(f'Expected {kind} after {words[0]}, but got none.')
+        _run(scripts(), kind, words[1:], f'mmwsss {words[0]}')

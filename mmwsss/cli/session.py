@@ -24,7 +24,8 @@ def tool_session() -> Iterator[None]:
     """
     quiet_hosts()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # in a log, lines come in the order of those on standard error
+        # in a log, lines come in the order of those on standard error; a terminal that lacks a letter gets its number
+        sys.stdout.reconfigure(line_buffering=True, errors='backslashreplace')
     try:
         yield
     except UserError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from mmwsss.utils.errors import InputError, MissingFileError
+from mmwsss.utils.files import path_below
 
 
 def read_group_table(path: str | Path, columns: Sequence[str]) -> dict[str, str]:
@@ -46,7 +47,7 @@ def read_group_table(path: str | Path, columns: Sequence[str]) -> dict[str, str]
 def group_in_table(path: str, root: str, groups: Mapping[str, str]) -> str | None:
     """A picture's group by its path below the image folder, with or without suffix, or its name; None: not there."""
     stem = osp.splitext(osp.basename(path))[0]
-    inside = osp.relpath(path, root or '.')
+    inside = path_below(path, root or '.')
     names = (inside, osp.splitext(inside)[0], stem, osp.basename(path))
     return next((groups[name] for name in names if name in groups), None)
 

@@ -19,7 +19,7 @@ from mmwsss.exports.mask_folder import Correction, MaskFolder, MaskItem
 from mmwsss.exports.options import ExportOptions, regions_of
 from mmwsss.exports.outlines import fill
 from mmwsss.utils.errors import InputError
-from mmwsss.utils.files import atomic_write, read_json, write_json
+from mmwsss.utils.files import atomic_write, path_below, read_json, write_json
 from mmwsss.version import __version__
 
 TASKS, LABEL_CONFIG = 'tasks.json', 'label_config.xml'
@@ -97,8 +97,7 @@ def write(folder: MaskFolder, out_dir: Path, options: ExportOptions) -> dict[str
     names = {value: name for name, value in folder.values.items()}
     paths = [os.path.abspath(item.img_path) for item in folder.items]
     # a storage must be a true sub-folder of the root, so the root is one folder above the pictures
-    common = Path(os.path.commonpath([os.path.dirname(path) for path in paths])).parent
-    root = os.path.abspath(options.document_root or common)
+    root = os.path.abspath(options.document_root or _common_folder(paths).parent)
     tasks = [_task(folder, item, names, _url(item, path, root, options)) for item, path in zip(folder.items, paths)]
     write_json(out_dir / TASKS, tasks)
     with atomic_write(out_dir / LABEL_CONFIG) as handle:
@@ -113,13 +112,20 @@ def write(folder: MaskFolder, out_dir: Path, options: ExportOptions) -> dict[str
     }
 
 
+def _common_folder(paths: list[str]) -> Path:
+    try:
+        return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
+    except ValueError as error:  # Windows
+        raise InputError(f'Expected images on one drive, or a document root, but {error}.') from error
+
+
 def _url(item: MaskItem, path: str, root: str, options: ExportOptions) -> str:
     if options.image_url is not None:
         return options.image_url + quote(item.name)
-    relative = os.path.relpath(path, root)
-    if relative.split(os.sep)[0] == os.pardir:
+    relative = path_below(path, root)
+    if relative.split('/')[0] == os.pardir or os.path.isabs(relative):
         raise InputError(f'Expected images inside the document root {root}, but got {path}.')
-    return LOCAL_FILES + quote(relative.replace(os.sep, '/'))
+    return LOCAL_FILES + quote(relative)
 
 
 def _task(folder: MaskFolder, item: MaskItem, names: Mapping[int, str], url: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from mmwsss.utils.errors import InputError
-from mmwsss.utils.files import atomic_write
+from mmwsss.utils.files import atomic_write, path_below
 
 _LONGEST_NAME = 255  # bytes
 
@@ -157,8 +157,9 @@ def mask_names(img_paths: Sequence[str], root: str | Path) -> list[str | None]:
     """
     relative: list[PurePosixPath | None] = []
     for path in img_paths:
-        inside = PurePosixPath(Path(os.path.relpath(path, root)).as_posix())
-        relative.append(None if inside.parts[0] == '..' else inside)
+        inside = PurePosixPath(path_below(path, root))
+        outside = inside.parts[0] == '..' or os.path.isabs(inside)
+        relative.append(None if outside else inside)
     uses = Counter(path.with_suffix('.png') for path in relative if path is not None)
     clashing = [path for path in relative if path is not None and uses[path.with_suffix('.png')] > 1]
     long_names = {_with_suffix_kept(path) for path in clashing}  # a short name that one of them hits is made long too

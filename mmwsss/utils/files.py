@@ -41,7 +41,8 @@ def atomic_write(path: str | Path, mode: str = 'w') -> Iterator[IO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix='.', suffix='.tmp')
         encoding, errors = (None, None) if 'b' in mode else ('utf-8', 'backslashreplace')  # names that are no UTF-8
-        with os.fdopen(descriptor, mode, encoding=encoding, errors=errors) as handle:
+        newline = None if 'b' in mode else '\n'  # the same bytes on every system
+        with os.fdopen(descriptor, mode, encoding=encoding, errors=errors, newline=newline) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -80,6 +81,21 @@ def locked(folder: str | Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f'.{folder.name}.lock')):
         yield
+
+
+def path_below(path: str | Path, root: str | Path) -> str:
+    """A file's path below a folder, with slashes on every system.
+
+    Returns:
+        str: begins with ``..`` where the file lies outside; the whole path where it lies on another drive.
+
+    >>> path_below('data/north/a.jpg', 'data'), path_below('a.jpg', 'data')
+    ('north/a.jpg', '../a.jpg')
+    """
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # Windows: there is no way from one drive to another
+        return Path(path).as_posix()
 
 
 def without_nan(content: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -60,23 +62,34 @@ def line_chart(
     return f'<svg role="img" aria-label="{html.escape(title)}" class="chart" {box}>{rest}'
 
 
-def read_training(work_dir: str | Path) -> dict[str, tuple[list[float], list[float]]]:
-    """Losses and figures of MMEngine's last run in a work folder, by name: steps and values.
+def scalar_rows(work_dir: str | Path) -> list[dict[str, Any]]:
+    """What MMEngine logged in its last run in a work folder, line by line.
 
     Args:
         work_dir: Work folder of a runner; its ``vis_data/scalars.json`` has a line for each logged step.
 
     Returns:
-        dict: empty where nothing was logged.
+        list: empty where nothing was logged.
     """
     paths = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
-    lines = paths[-1].read_text(encoding='utf-8').splitlines() if paths else []
+    rows = []
+    for line in paths[-1].read_text(encoding='utf-8').splitlines() if paths else []:
+        with contextlib.suppress(json.JSONDecodeError):  # a killed run's last line
+            rows.append(json.loads(line))
+    return rows
+
+
+def read_training(work_dir: str | Path) -> dict[str, tuple[list[float], list[float]]]:
+    """Losses and figures of MMEngine's last run in a work folder, by name: steps and values.
+
+    Args:
+        work_dir: See :func:`scalar_rows`.
+
+    Returns:
+        dict: empty where nothing was logged.
+    """
     curves: dict[str, tuple[list[float], list[float]]] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:  # a killed run's last line
-            continue
+    for row in scalar_rows(work_dir):
         for name, value in row.items():
             if name not in _NOT_CURVES and isinstance(value, (int, float)) and value == value:
                 steps, values = curves.setdefault(name, ([], []))

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL, png_palette
+from mmwsss.evaluation import confusion_matrix
 from mmwsss.exports.review import encode_runs
 from mmwsss.utils.errors import InputError
 from mmwsss.visualization.charts import line_chart
 from mmwsss.visualization.kept_maps import doubt, shrink
 from mmwsss.visualization.page import data_address, grey_address, write_page
-from mmwsss.visualization.report_tables import camera_of, camera_table, confusion_matrix, confusion_table, figure_table
+from mmwsss.visualization.report_tables import camera_of, camera_table, confusion_table, figure_table
 
 _SIDES = (512, 384, 256, 192)  # of a picture, in pixels: the first with which the page stays below the limit
 _MAP_SIDE, _MASK_SIDE, _QUALITY = 96, 256, 82

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.datasets.metainfo import IGNORE_LABEL, segmentation_classes
+from mmwsss.datasets.metainfo import segmentation_classes
 from mmwsss.utils.errors import InputError
 from mmwsss.visualization.comparison import rows_of
 
@@ -60,29 +60,6 @@ def figure_table(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for row in rows:
         row['cells'] = [row['cells'][index] for index in used]
     return {'columns': [FIGURES[index][0] for index in used], 'rows': rows}
-
-
-def confusion_matrix(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> np.ndarray:
-    """Pixels by true and by predicted value.
-
-    Args:
-        pred: uint8 (H, W).
-        truth: uint8 (H, W); its ignore label counts nowhere.
-        num_classes: Number of foreground classes K.
-
-    Returns:
-        np.ndarray: int64 (K + 1, K + 2); the last column is what the prediction leaves open (the ignore label).
-
-    Raises:
-        ValueError: If the sizes differ.
-    """
-    if pred.shape != truth.shape:
-        raise ValueError(f'Expected masks of one size (H, W), but got {pred.shape} and {truth.shape}.')
-    valid = truth != IGNORE_LABEL
-    columns = np.where(pred == IGNORE_LABEL, num_classes + 1, pred)[valid].astype(np.int64)
-    width = num_classes + 2
-    counts = np.bincount(truth[valid].astype(np.int64) * width + columns, minlength=(num_classes + 1) * width)
-    return counts.reshape(num_classes + 1, width)
 
 
 def confusion_table(matrix: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:

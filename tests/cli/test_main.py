@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mmwsss.cli.main import converters, main, tools
+from mmwsss.cli.main import analyses, converters, main, tools
 from mmwsss.version import __version__
 
 HEAVY = ('torch', 'torchvision', 'mmcv', 'mmseg', 'mmpretrain', 'cv2', 'matplotlib')
-WORDS = [[name] for name in tools()] + [['convert', name] for name in converters()]
+WORDS = [
+    *([name] for name in tools()),
+    *(['convert', name] for name in converters()),
+    *(['analyze', name] for name in analyses()),
+]
 CONFIG_TOOLS = ('train', 'test', 'make_pseudo', 'pipeline', 'evaluate_cam', 'ablate', 'lr_range')
 
 
@@ -34,9 +38,7 @@ def in_new_process(words, folder):
     return output, json.loads(heavy)
 
 
-@pytest.mark.parametrize(
-    'words', [[name] for name in tools()] + [['convert', name] for name in converters()], ids=' '.join
-)
+@pytest.mark.parametrize('words', WORDS, ids=' '.join)
 def test_help_is_light_and_has_an_example(words, tmp_path):
     output, heavy = in_new_process([*words, '--help'], tmp_path)
     command = ' '.join(['mmwsss', *words])
@@ -56,7 +58,7 @@ def test_tools_are_the_known_ones():
 def test_own_help_describes_every_tool(tmp_path):
     output, heavy = in_new_process(['--help'], tmp_path)
     assert heavy == []
-    for name in (*tools(), *converters()):
+    for name in (*tools(), *converters(), *analyses()):
         (line,) = [line for line in output.splitlines() if line.split()[:1] == [name]]
         assert len(line.split()) > 4, f'{name} has no description'
 
@@ -64,7 +66,7 @@ def test_own_help_describes_every_tool(tmp_path):
 def test_no_tool_shadows_a_package():
     """Python puts the folder of a script before all others: tools/onnx.py would be what ``import onnx`` finds."""
     folders = [folder for folder in sys.path if 'packages' in Path(folder).name]
-    for path in (*tools().values(), *converters().values()):
+    for path in (*tools().values(), *converters().values(), *analyses().values()):
         assert importlib.machinery.PathFinder.find_spec(path.stem, folders) is None, path
 
 
@@ -80,6 +82,8 @@ def test_version(monkeypatch, capsys):
         (['trian'], 'but got trian, nearest to train. See mmwsss --help.'),
         (['convert'], 'error: Expected a data set after convert, but got none.'),
         (['convert', 'vok'], 'but got vok, nearest to voc.'),
+        (['analyze'], 'error: Expected an analysis after analyze, but got none.'),
+        (['analyze', 'flops'], 'but got flops, nearest to get_flops.'),
         (['../tools/train'], 'error: Expected a tool of '),
         (['to-onnx'], 'but got to-onnx, nearest to onnx.'),
     ],

@@ -1,12 +1,13 @@
 """Sheets of maps during a training, which they do not change."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import SMALL, distiller_config, toy_variables, write_toy
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATASETS, HOOKS, MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 from PIL import Image
 
@@ -137,3 +138,14 @@ def test_a_sheet_keeps_forms_and_leaves_places_empty():
     assert (page[GAP + LINE + 10, GAP + 10] == (255, 0, 0)).all()
     with pytest.raises(ValueError, match='Expected at least one picture for a sheet'):
         sheet([])
+
+
+def test_the_config_of_the_docs_is_one(tmp_path):
+    text = (Path(__file__).parents[2] / 'docs' / 'analysis.md').read_text(encoding='utf-8')
+    path = tmp_path / 'mine.py'
+    path.write_text(text.partition('```python\n')[2].partition('```')[0], encoding='utf-8')
+    cfg = load_config(path)
+    assert [hook.type for hook in cfg.custom_hooks] == ['mmwsss.SetEpochHook', 'mmwsss.MapVisualizationHook']
+    assert HOOKS.build(cfg.custom_hooks[1]).indices == (0, 10, 20)
+    assert [backend.type for backend in cfg.visualizer.vis_backends] == ['LocalVisBackend', 'TensorboardVisBackend']
+    assert cfg.visualizer.type == 'SegLocalVisualizer'

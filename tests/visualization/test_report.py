@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from browser import check_quiet, chromium, contrast_failures, fits, unnamed_controls, wait_for
 
+from mmwsss.evaluation import confusion_matrix
 from mmwsss.visualization import GalleryRow, heat_overlay, mask_overlay, write_report
 from mmwsss.visualization.charts import line_chart, read_training
 from mmwsss.visualization.comparison import comparison_table
-from mmwsss.visualization.report_tables import camera_of, camera_table, confusion_matrix, confusion_table, figure_table
+from mmwsss.visualization.report_tables import camera_of, camera_table, confusion_table, figure_table
 
 IMG = np.full((8, 10, 3), 100, np.uint8)
 CURVE = {'thresholds': [0, 0.5, 1], 'iou_dataset': [0.1, 0.2, 0.0]}

@@ -218,7 +218,7 @@ def _label_of(
 def _extract(path: Path, folder: Path, stem: str, frames: str) -> int:
     marker = folder / '.finished' / f'{stem}.{frames}'
     if marker.exists():
-        return int(marker.read_text())
+        return int(marker.read_text(encoding='utf-8'))
     number = 0
     for index, frame in _frames(path, frames):
         good, encoded = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, 95])

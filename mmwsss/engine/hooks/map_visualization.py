@@ -62,7 +62,7 @@ class MapVisualizationHook(Hook):
     Every ``interval`` epochs, in a loop without epochs every ``interval`` iterations, and before the first one, a sheet
     goes to ``runner.visualizer.add_image``: a row for each picture with the picture as the network gets it, the maps
     (of a distiller its teacher's and its student's), of a segmentor its mask, and the ground truth where the data set
-    packs it. ``LocalVisBackend`` writes it below ``vis_data/vis_image``; TensorBoard and Weights & Biases have a slider.
+    packs it. ``LocalVisBackend`` writes it below ``vis_data/vis_image``; TensorBoard and W&B show a slider.
 
     Maps are of the classes of the image's label, of a segmentor of all classes; where there are several, each pixel has
     the highest. The training is not changed by it: random numbers and modes are what they were.
