@@ -1,14 +1,23 @@
-"""Class activation maps: bare forward passes, ours, and pytorch-grad-cam, for CNN and ViT, scales and classes."""
+"""Class activation maps: bare forward passes, ours, and pytorch-grad-cam, for CNN and ViT, scales and classes.
+
+With --families a row a backbone family instead: CPU milliseconds and memory of one picture of one class, at each of
+--sizes; random weights of real size, one scale. CPU time means the same on a machine that does other things as well.
+"""
 
 from __future__ import annotations
 
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from common import build, cnn, parser, peer_cam, side_by_side, start, table, vit
+from components import cpu_milliseconds
+from memory import forget_peak, in_process, memory
 
 from mmwsss.cam import CAMGenerator
 
@@ -50,6 +59,91 @@ def measure(
     return side_by_side({'bare': bare, 'ours': ours, 'plain': plain}, args.rounds, args.device)
 
 
+def timm_network(name: str) -> Callable[[int], torch.nn.Module]:
+    """Timm's network for pictures of a size."""
+
+    def made(size: int) -> torch.nn.Module:
+        import timm
+
+        fixed = {'img_size': size} if name.startswith(('swin', 'deit', 'vit')) else {}
+        return timm.create_model(name, num_classes=CLASSES, **fixed).eval()
+
+    return made
+
+
+def torchvision_resnet(size: int) -> torch.nn.Module:
+    """Torchvision's."""
+    import torchvision
+
+    return torchvision.models.resnet50(num_classes=CLASSES).eval()
+
+
+def lite0(size: int) -> torch.nn.Module:
+    """Ours, with a pooled head."""
+    backbone = {'type': 'mmwsss.TimmFeatures', 'name': 'tf_efficientnet_lite0', 'output_stride': 16}
+    head = {'type': 'mmwsss.PooledHead', 'num_classes': CLASSES, 'in_channels': 320}
+    return build({'type': 'mmwsss.MapClassifier', 'backbone': backbone, 'head': head}, 'cpu')
+
+
+def clip(size: int) -> torch.nn.Module:
+    """CLIP's ViT-B/16, as CLIP-ES uses it."""
+    import open_clip
+
+    from mmwsss.models.classifiers import CLIPClassifier
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'clip.pt'
+        torch.save(open_clip.create_model('ViT-B-16-quickgelu').half().state_dict(), path)
+        classes = [f'class {index}' for index in range(CLASSES)]
+        return CLIPClassifier(str(path), classes, background=('sky', 'ground', 'tree', 'building')).eval()
+
+
+FAMILIES: dict[str, tuple[Callable[[int], torch.nn.Module], str]] = {
+    'CNN: EfficientNet-Lite0, stride 16, pooled head': (lite0, 'gradcam'),
+    'CNN: ResNet-50, pooled head': (lambda size: build(cnn(50, CLASSES), 'cpu'), 'gradcam'),
+    'ViT: ViT-B/16, class token': (lambda size: build(vit('base', size, CLASSES), 'cpu'), 'gradcam'),
+    'torchvision: resnet50': (torchvision_resnet, 'gradcam'),
+    'timm: convnext_tiny': (timm_network('convnext_tiny'), 'gradcam'),
+    'timm: deit3_small_patch16_224': (timm_network('deit3_small_patch16_224'), 'gradcam'),
+    'Swin: swin_tiny_patch4_window7_224 (timm)': (timm_network('swin_tiny_patch4_window7_224'), 'gradcam'),
+    'CLIP: ViT-B/16, softmax Grad-CAM and attention affinity': (clip, 'clip'),
+}
+"""From a size to a network, and the kind of map."""
+
+
+def measure_family(name: str, size: int, rounds: int) -> dict[str, float]:
+    """CPU milliseconds of a bare pass and of the map, and MiB above the network."""
+    make, method = FAMILIES[name]
+    model = make(size)
+    generator = CAMGenerator(method)
+    inputs, labels = torch.randn(1, 3, size, size), torch.zeros(1, CLASSES, dtype=torch.bool)
+    labels[:, 0] = True
+
+    def bare() -> None:
+        with torch.no_grad():
+            model(inputs)
+
+    found = {'bare': cpu_milliseconds(bare, rounds)}
+    generator(model, inputs, labels)
+    before = memory('VmRSS')
+    forget_peak()
+    found['ours'] = cpu_milliseconds(lambda: generator(model, inputs, labels), rounds)
+    return {**found, 'above': memory('VmHWM') - before}
+
+
+def families(args: argparse.Namespace) -> None:
+    """The table of backbone families."""
+    rows = []
+    for name in FAMILIES:
+        row: list[object] = [name]
+        for size in args.sizes:
+            found = in_process(lambda name=name, size=size: measure_family(name, size, args.rounds))
+            row += [found['bare'], found['ours'], found['above']]
+        rows.append(row)
+    columns = ('bare pass', 'map', 'MiB above the network')
+    table(('network', *(f'{column} at {size}' for size in args.sizes for column in columns)), rows)
+
+
 def main() -> None:
     """Entry point."""
     options = parser(__doc__)
@@ -57,8 +151,15 @@ def main() -> None:
     options.add_argument('--depth', type=int, default=18, help='of the ResNet')
     options.add_argument('--size', type=int, default=224, help='side of the images')
     options.add_argument('--batch', type=int, default=4)
+    options.add_argument('--families', action='store_true', help='a row a backbone family instead')
+    options.add_argument('--sizes', type=int, nargs='+', default=[224, 512], help='with --families')
     args = options.parse_args()
+    if args.families:
+        args.threads = args.threads or 1
     start(args)
+    if args.families:
+        families(args)
+        return
     networks = {
         f'ViT-{args.vit}/16': build(vit(args.vit, args.size, CLASSES), args.device),
         f'ResNet-{args.depth}': build(cnn(args.depth, CLASSES), args.device),

@@ -1,8 +1,8 @@
 """One stage against two at equal time: IoU on the test masks, false alarms, seconds, over seeds.
 
-Runs configs/pipelines/one_stage_smoke5k.py and one_stage_shapes.py for every seed; what stands is not run again, so that
-it can be stopped and started at any time. The seconds are those that each training took when it ran: all of them have to
-run on the same machine with the same other work for the comparison to be one at equal time.
+Runs configs/pipelines/one_stage_smoke5k.py and one_stage_shapes.py for every seed. What stands is not run again, so
+that it can be stopped and started at any time. The seconds are those that each training took when it ran: they compare
+as far as the machine did the same other work all the time.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def results_of(args: argparse.Namespace, data: str, seed: int) -> Mapping[str, A
     options = [*args.options, f'seed={seed}', f'work_dir={Path(args.work_dir) / f"{data}_{seed}"}']
     if data == 'smoke5k':
         options.append(f'dataset_root={args.dataset_root}')
-    pipeline = Pipeline(load_pipeline(PIPELINES[data], options), lambda line: print(f'{data} {seed}: {line}', flush=True))
+    pipeline = Pipeline(
+        load_pipeline(PIPELINES[data], options), lambda line: print(f'{data} {seed}: {line}', flush=True)
+    )
     if not args.show:
         pipeline.run()
     return pipeline.results()

@@ -10,11 +10,12 @@ num_workers = 1
 lr = 3e-4  # of the classifier
 crop_ratio = 0.5
 classifier_epochs = 1
-two_epochs = 9  # of the segmentor of the two stages
-one_epochs = 12  # of the one stage: as long as all of the two
+two_epochs = 6  # of the segmentor of the two stages
+one_epochs = 14  # of the one stage: by CPU time of a step about as long as all of the two
 one_scales = [1.0]  # of the maps of the one stage
 low = 0.35  # thresholds of the labels
 high = 0.55
+balanced = True  # see configs/seg/one_stage_lite0.py; the two stages with composites have plain cross-entropy
 composites = False  # both ways once more, half of each batch being smoke blended into smoke-free images
 cross = False  # the one stage also with the cross-architecture loss, after its teacher
 pairs = False  # and with all-pairs consistency
@@ -22,8 +23,8 @@ teacher_epochs = 1
 
 _size = dict(img_size=img_size, batch_size=batch_size, num_workers=num_workers)
 _net = dict(**_size, lr=lr, crop_ratio=crop_ratio)
-_maps = dict(img_size=img_size, scales=[1.0], flip=True, size_divisor=16, batch_size=batch_size, method='cam')
-_one = dict(**_size, epochs=one_epochs, low=low, high=high, map_scales=one_scales)
+_maps = dict(img_size=img_size, scales=[1.0], size_divisor=16, batch_size=batch_size, method='cam')
+_one = dict(**_size, epochs=one_epochs, balanced=balanced, low=low, high=high, map_scales=one_scales)
 _one_of = dict(config='configs/seg/one_stage_lite0.py', options=_one)
 runs = dict(
     classifier=dict(config='configs/r50.py', options=dict(**_net, epochs=classifier_epochs)),
@@ -32,7 +33,11 @@ runs = dict(
         of='classifier',
         options=dict(**_maps, per_scale_min_max=False, ignore_band=(low, high)),
     ),
-    two_stages=dict(config='configs/seg/lite0_pseudo.py', masks='masks', options=dict(**_size, epochs=two_epochs)),
+    two_stages=dict(
+        config='configs/seg/lite0_pseudo.py',
+        masks='masks',
+        options=dict(**_size, epochs=two_epochs, balanced=balanced),
+    ),
     one_stage=_one_of,
     two_stages_composites=dict(
         config='configs/seg/lite0_plumes_pseudo.py', masks='masks', options=dict(**_size, epochs=two_epochs)
@@ -40,9 +45,7 @@ runs = dict(
     if composites
     else None,
     one_stage_composites=dict(_one_of, config='configs/seg/one_stage_lite0_composites.py') if composites else None,
-    teacher=dict(
-        config='configs/r50_pcm.py', options=dict(**_net, epochs=teacher_epochs, teacher_maps='classes')
-    )
+    teacher=dict(config='configs/r50_pcm.py', options=dict(**_net, epochs=teacher_epochs, teacher_maps='classes'))
     if cross
     else None,
     one_stage_cross=dict(

@@ -9,7 +9,6 @@ target_layers = [-1]
 flip = False
 per_scale_min_max = True  # as in the paper's code; False normalises each map once, last
 size_divisor = 16
-tiles = None  # dict(size=512, overlap=0.25): large pictures in tiles, see gradcam_tiles.py
 threshold = 0.3
 mask_threshold = 0.3
 ignore_band = None  # (low, high): scores between them become the ignore label
@@ -57,7 +56,6 @@ pseudo = dict(
         flip=flip,
         per_scale_min_max=per_scale_min_max,
         size_divisor=size_divisor,
-        **(dict(tiles=tiles) if tiles else {}),
     ),
     fusion=fusion_step,
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),

@@ -6,7 +6,12 @@ tile_overlap = 0.25  # share of a tile that its neighbour covers too
 scales = [1.0]
 per_scale_min_max = False
 batch_size = 1
+fusion_step = dict(normalize=not per_scale_min_max)
 pseudo = dict(
     pipeline=[dict(type='Resize', scale_factor=size_factor), dict(type='PackInputs')],
-    generator=dict(tiles=dict(size=tile_size, overlap=tile_overlap)),
+    batch_size=batch_size,
+    generator=dict(
+        scales=scales, per_scale_min_max=per_scale_min_max, tiles=dict(size=tile_size, overlap=tile_overlap)
+    ),
+    fusion=fusion_step,
 )

@@ -1,9 +1,18 @@
 # The two-stage counterpart of one_stage_lite0.py: the same encoder, decoder and schedule on pseudo masks that a
 # classifier's maps gave before; images without any class are all background.
 _base_ = './lite0_plumes_pseudo.py'
-img_size = 160
-epochs = 16
+balanced = True  # background and classes count the same in the decoder's cross-entropy
 
+model = dict(
+    decode_head=dict(
+        loss_decode=[
+            dict(type='mmwsss.BalancedCrossEntropyLoss')
+            if balanced
+            else dict(type='CrossEntropyLoss', loss_weight=1.0, avg_non_ignore=True),
+            dict(type='mmwsss.ForegroundDiceLoss', loss_weight=0.5),
+        ],
+    ),
+)
 train_dataloader = dict(
     sampler=dict(epoch_size=_base_.batch_size * _base_.steps_per_epoch),
     dataset=dict(

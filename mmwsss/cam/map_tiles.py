@@ -39,10 +39,7 @@ class MapTiles:
     def windows(self, height: int, width: int) -> list[tuple[slice, slice, Tensor, Tensor]]:
         """Rows and columns of every tile, and the weights of either, whose products count; all have one size."""
         sides = [
-            [
-                (begin, min(begin + self.size, length), length)
-                for begin in starts(length, self.size, self.overlap)
-            ]
+            [(begin, min(begin + self.size, length), length) for begin in starts(length, self.size, self.overlap)]
             for length in (height, width)
         ]
         reach = self.size * self.overlap

@@ -15,7 +15,7 @@ _KEPT = ('img_path', 'img', 'gt_label', 'gt_score', 'refused')
 
 @DATASETS.register_module()
 class ImageLabelView(BaseSegDataset):
-    """The images of another data set with their image labels, for a segmentor that learns from those; no masks are read.
+    """The images of another data set with their image labels, for segmentors that learn from those; no masks are read.
 
     Args:
         source: Config of a data set of images with labels, such as :class:`~mmwsss.datasets.ImageLabelDataset`.

@@ -1,4 +1,4 @@
-"""What a run can do: generate scenes, find weights, train, evaluate maps, make masks, test; choose, measure, promise."""
+"""What a run can do: generate scenes, find weights, train, evaluate maps, make masks, test; choose, measure, bound."""
 
 from __future__ import annotations
 

@@ -261,7 +261,11 @@ class Pipeline:
         if 'scenes' in self.runs:
             return
         cfg = self._first_config()
-        sets = {'train': cfg.pseudo.dataset if cfg.get('pseudo') else cfg.pseudo_set, 'val': cfg.get('val_set'), 'test': cfg.get('test_set')}
+        sets = {
+            'train': cfg.pseudo.dataset if cfg.get('pseudo') else cfg.pseudo_set,
+            'val': cfg.get('val_set'),
+            'test': cfg.get('test_set'),
+        }
         report = check_data({name: value and value.to_dict() for name, value in sets.items()})
         self.on_message(str(report))
         if not report.ok:

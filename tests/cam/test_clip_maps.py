@@ -219,7 +219,9 @@ def test_a_pipeline_without_any_training(labelled, weights, tmp_path):
     state = Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).plan()
     assert 'clip' in state and '0 of 2 runs stand' in state
     own.unlink()
-    with pytest.raises(FileNotFoundError, match=r'Expected the weights of clip in .*own\.pt, but there is no such file'):
+    with pytest.raises(
+        FileNotFoundError, match=r'Expected the weights of clip in .*own\.pt, but there is no such file'
+    ):
         Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
 
 

@@ -61,7 +61,7 @@ def test_a_config_says_what_it_is(path):
         assert 'control' not in load_config(config.control)
     used = json.dumps(config.to_dict(), default=str)
     for kind, name in (('CrossArchDistiller', 'teacher_checkpoint'), ('AffinityRefine', 'affinity_checkpoint')):
-        learns = f'mmwsss.{kind}' in used and '"paradigm": "co"' not in used and config.kind in ('classifier', 'pseudo')
+        learns = f'mmwsss.{kind}' in used and '"paradigm": "co"' not in used and config.kind != 'affinity'
         is_step = kind != 'AffinityRefine' or any(
             s.type == f'mmwsss.{kind}' for s in config.get('pseudo', {}).get('refine', [])
         )

@@ -22,7 +22,6 @@ from mmwsss.models.segmentors.two_threshold_labels import two_threshold_labels
 from mmwsss.registry import MODELS
 
 
-
 @MODELS.register_module()
 class TwoConvolutions(torch.nn.Sequential):
     """A backbone that sees few pixels around each."""

@@ -6,4 +6,10 @@ from mmwsss.models.losses.counterfactual_loss import CounterfactualLoss
 from mmwsss.models.losses.foreground_dice_loss import ForegroundDiceLoss
 from mmwsss.models.losses.knowledge_transfer_loss import KnowledgeTransferLoss
 
-__all__ = ['BalancedCrossEntropyLoss', 'CosineGlobalKTLoss', 'CounterfactualLoss', 'ForegroundDiceLoss', 'KnowledgeTransferLoss']
+__all__ = [
+    'BalancedCrossEntropyLoss',
+    'CosineGlobalKTLoss',
+    'CounterfactualLoss',
+    'ForegroundDiceLoss',
+    'KnowledgeTransferLoss',
+]

@@ -143,9 +143,7 @@ class OneStageSegmentor(EncoderDecoder):
         return losses
 
     @torch.no_grad()
-    def _labels(
-        self, inputs: Tensor, feats: Sequence[Any], data_samples: list[DataSample], with_maps: bool
-    ) -> Tensor:
+    def _labels(self, inputs: Tensor, feats: Sequence[Any], data_samples: list[DataSample], with_maps: bool) -> Tensor:
         """Labels (B, H, W): known masks, and of the other images what the maps give."""
         labels = torch.full((len(inputs), *inputs.shape[2:]), IGNORE_LABEL, dtype=torch.long, device=inputs.device)
         if with_maps:

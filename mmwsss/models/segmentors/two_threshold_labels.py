@@ -87,9 +87,7 @@ class TwoThresholdLabels(nn.Module):
         ValueError: If the thresholds are not 0 < low <= high < 1, or ``shrink`` is below 1.
     """
 
-    def __init__(
-        self, low: float = 0.35, high: float = 0.55, refinement: dict | None = None, shrink: int = 2
-    ) -> None:
+    def __init__(self, low: float = 0.35, high: float = 0.55, refinement: dict | None = None, shrink: int = 2) -> None:
         super().__init__()
         if not 0 < low <= high < 1:
             raise InputError(f'Expected 0 < low <= high < 1, but got {low} and {high}.')
