@@ -112,7 +112,7 @@ def commands_of(block):
         if line.startswith(('---', ':', '%%')):
             continue
         for command in re.split(r' && | \|\| |;(?= )| \|(?: |$)', line.partition(' # ')[0]):
-            yield shlex.split(command, comments=True)
+            yield shlex.split(re.split(r' \d?>', command)[0], comments=True)
 
 
 RUNNERS = ('mmwsss', 'python', '.venv/bin/python', 'torchrun')
