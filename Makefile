@@ -3,16 +3,15 @@
 # make lint   set up, then ruff and mypy
 # make soak   set up, then the long forms of the kill, fuzz, memory, process and property tests (about 10 minutes on 2 cores)
 # make bench  set up, then every benchmark, small
-# make docs   set up, then the site in build/docs, without a network: warnings are errors, tutorials and the notebook are
-#             executed where they or the package's version changed (the first time TIME on one core). `make docs EXECUTE=off`
-#             leaves that out; .ci/run builds both ways in turn: first without, then with
+# make docs   set up, then the site in build/docs, without a network; warnings are errors. Tutorials and the notebook are
+#             executed where they changed since the last time (all of them: about 5 minutes of one core);
+#             EXECUTE=off leaves that out (about half a minute), which is what .ci/run builds; EXECUTE=force runs all
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # two OpenMP pools on a few cores slow each other down: see README, "On a CPU"
 export MPLBACKEND := Agg
 
-# off: tutorials are not executed; force: all of them are
 EXECUTE ?= cache
 
 .PHONY: demo test lint soak bench docs wheel clean

@@ -10,6 +10,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'docs' / '_ext')]
 os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
 os.environ['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ['BASH_ENV'] = str(ROOT / 'docs' / '_ext' / 'strict.sh')
 os.environ.pop('MPLBACKEND', None)  # the kernel's own shows figures
 
 import mmwsss  # noqa: E402  (first: cures torchvision)
@@ -53,7 +54,7 @@ myst_heading_anchors = 3
 # tutorials are executed, each in an empty folder of its own; MMWSSS_DOCS_EXECUTE=off leaves that out
 nb_execution_mode = os.environ.get('MMWSSS_DOCS_EXECUTE', 'cache')
 nb_execution_in_temp = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1200  # seconds a cell; a busy machine is slow
 nb_execution_show_tb = True  # an error is a warning, and warnings are errors
 nb_execution_cache_path = str(ROOT / 'build' / 'docs_cache')
 nb_merge_streams = True

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / 'docs'
 sys.path.insert(0, str(DOCS / '_ext'))
 
-import tables  # noqa: E402
+import site_texts  # noqa: E402
 
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(DOCS.rglob('*.md'))]
 NOTEBOOKS = sorted(DOCS.rglob('*.ipynb'))
@@ -58,7 +58,7 @@ def anchors(page):
     for name in re.findall(r'^<!-- file: (.*) -->$', text, re.MULTILINE):
         found |= anchors(ROOT / name)
     for folder in re.findall(r'^<!-- configs(?:: (.*))? -->$', text, re.MULTILINE):
-        found |= {tables.config_label(path) for path in tables.config_files(folder)}
+        found |= {site_texts.config_label(path) for path in site_texts.config_files(folder)}
     return found
 
 
@@ -112,7 +112,7 @@ def commands_of(block):
         if line.startswith(('---', ':', '%%')):
             continue
         for command in re.split(r' && | \|\| |;(?= )| \|(?: |$)', line.partition(' # ')[0]):
-            yield shlex.split(command, comments=True)
+            yield shlex.split(re.split(r' \d?>', command)[0], comments=True)
 
 
 RUNNERS = ('mmwsss', 'python', '.venv/bin/python', 'torchrun')
@@ -234,19 +234,19 @@ def test_notebooks_hold_no_outputs():
 
 
 def test_every_config_is_in_the_gallery():
-    shipped = {tables.config_label(path) for path in tables.CONFIGS.rglob('*.py')}
-    assert len(shipped) == len(list(tables.CONFIGS.rglob('*.py'))) > 100
+    shipped = {site_texts.config_label(path) for path in site_texts.CONFIGS.rglob('*.py')}
+    assert len(shipped) == len(list(site_texts.CONFIGS.rglob('*.py'))) > 100
     assert shipped == {label for label in labels() if label.startswith('config-') and label != 'config-gallery'}
 
 
 def test_the_gallery_says_what_a_config_sets(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, 'CONFIGS', tmp_path)
+    monkeypatch.setattr(site_texts, 'CONFIGS', tmp_path)
     (tmp_path / 'base.py').write_text('# The base.\n')
     (tmp_path / 'own_one.py').write_text(
         "# Says what it is. Train it:\n#   mmwsss train own_one.py\n# and look.\n_base_ = './base.py'\nkind = 'data'\n"
         "rate = 3  # of learning | more\nname = 'a'\n_hidden = 1\nmodel = dict(type='X')\n"
     )
-    part = tables.config_part(tmp_path / 'own_one.py')
+    part = site_texts.config_part(tmp_path / 'own_one.py')
     assert part == (
         '(config-own-one)=\n## own_one.py\n\nSays what it is. Train it:\n\n    mmwsss train own_one.py\n\nand look.\n\n'
         'Inherits from [`base.py`](#config-base). Kind: data.\n\n'

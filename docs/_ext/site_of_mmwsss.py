@@ -6,7 +6,7 @@ import pkgutil
 import re
 from typing import Any
 
-import tables
+import site_texts
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -14,11 +14,11 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
 
 TEXTS = {
-    'file': tables.file_text,
-    'configs': tables.configs,
-    'commands': tables.commands,
-    'public names': tables.public_names,
-    'registered': tables.registered,
+    'file': site_texts.file_text,
+    'configs': site_texts.configs,
+    'commands': site_texts.commands,
+    'public names': site_texts.public_names,
+    'registered': site_texts.registered,
 }
 """What ``<!-- TEXT: argument -->`` on a page of its own line is replaced by."""
 _PLACE = re.compile(rf'^<!-- ({"|".join(TEXTS)})(?:: (.*))? -->$', re.MULTILINE)
@@ -59,7 +59,7 @@ def find_object(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: no
 
 def remember_places(app: Sphinx) -> None:
     """Import the package once."""
-    app.env.mmwsss_places = tables.documented_names()
+    app.env.mmwsss_places = site_texts.documented_names()
 
 
 def show_shell_cells(app: Sphinx, document: nodes.document) -> None:

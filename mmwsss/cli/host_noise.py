@@ -32,7 +32,7 @@ LOG_LINES = (
     '"FileClient" will be deprecated',  # mmengine's, of its own code
     '"HardDiskBackend" is the alias',
     r'The current default scope "\w+" is not "\w+", `init_default_scope` will force',  # mmengine: both hosts in one run
-    r'\S+ is skipped since its requires_grad=False',  # mmengine: a frozen part is meant, a line a weight
+    r'(teacher|backbone\.backbone)\..* is skipped since its requires_grad=False',  # mmengine: frozen on purpose
     'Did not find last_checkpoint to be resumed',  # mmengine: a run that starts; its log says from where
     'The prefix is not set in metric class',  # mmengine: the names of figures are whole as they are
     '`Visualizer` backend is not initialized because save_dir is None',

@@ -70,6 +70,7 @@ def test_noise_of_hosts_only(monkeypatch, capsys):
     assert [str(entry.message)[:12] for entry in seen] == ['dataset_meta', 'the learning']
     host_logging.print_log('Could not import OneDL', level=logging.DEBUG)
     host_logging.print_log('teacher.head.fc8.bias is skipped since its requires_grad=False')
+    host_logging.print_log('backbone.backbone.network.conv_stem.weight is skipped since its requires_grad=False')
     host_logging.print_log('backbone.conv1.weight is skipped since its requires_grad=False')
     host_logging.logger.print_log('"FileClient" will be deprecated in future.')
     assert capsys.readouterr().out == 'backbone.conv1.weight is skipped since its requires_grad=False\n'
