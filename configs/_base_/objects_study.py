@@ -7,7 +7,12 @@ _first = {name: run for name in ('teacher', 'control') if (run := _base_.runs[na
 runs = dict(
     _delete_=True,
     **_first,
-    masks=dict(**_first['teacher']['maps'], of='teacher', match_crf=True),
+    masks=dict(
+        config=_first['teacher']['maps']['config'],
+        options=dict(**_first['teacher']['maps']['options'], mask_threshold=0.5),
+        of='teacher',
+        match_crf=True,
+    ),
     **{
         f'{name}_objects': dict(
             run, config=run['config'].replace('.py', '_objects.py'), inputs=dict(pseudo_root='masks')
