@@ -4,8 +4,8 @@
 # make soak   set up, then the long forms of the kill, fuzz, memory, process and property tests (about 10 minutes on 2 cores)
 # make bench  set up, then every benchmark, small
 # make docs   set up, then the site in build/docs, without a network; warnings are errors. Tutorials and the notebook are
-#             executed where they changed since the last time (all of them: about 5 minutes of one core);
-#             EXECUTE=off leaves that out (about half a minute), which is what .ci/run builds; EXECUTE=force runs all
+#             executed where they changed since the last time (all of them: some minutes of one core);
+#             EXECUTE=off leaves that out, which is what .ci/run builds; EXECUTE=force runs all
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
