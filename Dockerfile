@@ -11,10 +11,12 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends build-essential libgl1 libglib2.0-0 \
     && rm -rf /var/lib/apt/lists/*
 
-# the CPU builds of torch and torchvision, then the set that is tested together
+# torch and torchvision, then the set that is tested together. pip takes builds with CUDA by default; the CPU builds are
+# smaller: --build-arg TORCH_OPTIONS="--index-url ADDRESS", with the address that PyTorch's own page names for them
+ARG TORCH_OPTIONS=""
 COPY requirements /opt/mmwsss/requirements
 WORKDIR /opt/mmwsss
-RUN pip install --no-cache-dir torch torchvision --index-url https://download.pytorch.org/whl/cpu \
+RUN pip install --no-cache-dir torch torchvision $TORCH_OPTIONS \
         --constraint requirements/constraints.txt \
     && pip install --no-cache-dir --constraint requirements/constraints.txt \
         --requirement requirements/openmmlab.txt --requirement requirements/runtime.txt \

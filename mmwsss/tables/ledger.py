@@ -64,24 +64,27 @@ class Published:
 def ledger() -> list[Published]:
     """All published figures: of the field, then of the method's tables."""
     content = json.loads(files('mmwsss.tables').joinpath('ledger.json').read_text('utf-8'))
-    return [Published(**entry) for entry in content] + [_of_row(row) for row in ROWS if row.reported is not None]
+    return [Published(**entry) for entry in content] + [
+        _of_row(row, row.reported) for row in ROWS if row.reported is not None
+    ]
 
 
-def _of_row(row: Row) -> Published:
-    supervised = row.pseudo is None
-    stage = 'segmentor' if supervised else 'masks' if 'crf' in row.pseudo or 'sam' in row.pseudo else 'maps'
+def _of_row(row: Row, figure: float) -> Published:
+    recipe = row.pseudo or ''
+    stage = 'masks' if 'crf' in recipe or 'sam' in recipe else 'maps' if recipe else 'segmentor'
+    threshold = 'best on each image' if 'oracle' in recipe else 'fixed, chosen on the test crops'
     return Published(
         row.row,
         row.label,
         'smoke crops of the paper, not public',
         'test crops that overlap with training crops',
         stage,
-        row.reported,
+        figure,
         None,
-        None if supervised else 'ImageNet',
-        None if supervised else 'best on each image' if 'oracle' in row.pseudo else 'fixed, chosen on the test crops',
-        not supervised,
-        'crf' in (row.pseudo or ''),
+        'ImageNet' if recipe else None,
+        threshold if recipe else None,
+        bool(recipe),
+        'crf' in recipe,
         f'table {row.table} of arXiv 2507.21959',
         f'python tools/ablate.py --run {row.row} --scale paper --cfg-options dataset_root=ROOT',
         note=row.note,

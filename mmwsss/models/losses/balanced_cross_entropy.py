@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,7 +39,8 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
         )
     entropy = F.cross_entropy(logits.float(), labels.long(), ignore_index=ignore_index, reduction='none')
     background, classes = labels == 0, (labels > 0) & (labels != ignore_index)
-    return sum((entropy * part).sum() / part.sum().clamp(min=1) for part in (background, classes)) / 2
+    means = [(entropy * part).sum() / part.sum().clamp(min=1) for part in (background, classes)]
+    return torch.stack(means).mean()
 
 
 @MODELS.register_module()
