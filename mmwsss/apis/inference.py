@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmwsss.cam import AnyClassifier
 from mmwsss.models.segmentors import SAMFinetuner
 from mmwsss.registry import MODELS, TASK_UTILS
-from mmwsss.utils.errors import InputError
+from mmwsss.utils.errors import InputError, UnknownNameError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
 from mmwsss.weights.class_names import channels_of, names_in
 from mmwsss.weights.embedded_config import model_config
@@ -65,7 +66,7 @@ def init_classifier(
     if 'data_preprocessor' in config and 'data_preprocessor' not in settings:
         settings['data_preprocessor'] = config.data_preprocessor.to_dict()
     with trusting(trust):
-        model = MODELS.build(settings)
+        model = _built(settings, checkpoint)
     ours = hasattr(model, 'cam_classifier')
     if not ours and not isinstance(model, BaseClassifier):
         raise InputError(
@@ -195,7 +196,7 @@ def init_segmentor(
     settings = copy.deepcopy(config.model)
     settings.pretrained, settings.train_cfg = None, None
     with trusting(trust):
-        model = MODELS.build(settings)
+        model = _built(settings, checkpoint)
     if not isinstance(model, (BaseSegmentor, SAMFinetuner)):
         raise InputError(f'Expected a segmentor for {checkpoint}, but got {type(model).__name__}.')
     load_weights(model, content, 'the model', checkpoint)
@@ -207,6 +208,20 @@ def init_segmentor(
     model.dataset_meta = content.get('meta', {}).get('dataset_meta', {})
     model.cfg = config  # inference_model reads the pipeline from it
     return model.to(_device(device)).eval()
+
+
+def _built(settings: Any, checkpoint: str | Path) -> BaseModel:
+    """Build what a checkpoint's config describes."""
+    try:
+        return MODELS.build(settings)
+    except KeyError as error:
+        found = re.search(r'([\w.:]+) is not in the \S+ registry', str(error))
+        if found is None:
+            raise
+        raise UnknownNameError(
+            f'Expected registered components for {checkpoint}, but nothing that is imported has {found[1]}. Give the '
+            'config whose custom_imports import it (--model-config); a part of an earlier version needs that version.'
+        ) from error
 
 
 def _device(device: str | torch.device | None) -> str | torch.device:

@@ -150,3 +150,11 @@ def test_the_flag(tmp_path):
     trusting = [*command[:4], '--trust-checkpoints', *command[4:]]
     trusted = subprocess.run(trusting, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert trusted.returncode == 2 and 'carries none' in trusted.stderr and (tmp_path / 'made').exists()
+
+
+def test_a_component_that_nobody_imported_is_named(trained, tmp_path):
+    content = torch.load(trained[0], weights_only=False)
+    content['meta']['cfg'] = content['meta']['cfg'].replace('mmwsss.MapClassifier', 'MyClassifier')
+    torch.save(content, tmp_path / 'own.pth')
+    with pytest.raises(KeyError, match=r'own\.pth, but nothing that is imported has MyClassifier.*--model-config'):
+        init_classifier(tmp_path / 'own.pth')
