@@ -38,7 +38,8 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
         )
     entropy = F.cross_entropy(logits.float(), labels.long(), ignore_index=ignore_index, reduction='none')
     background, classes = labels == 0, (labels > 0) & (labels != ignore_index)
-    return sum((entropy * part).sum() / part.sum().clamp(min=1) for part in (background, classes)) / 2
+    halves = [(entropy * part).sum() / part.sum().clamp(min=1) for part in (background, classes)]
+    return (halves[0] + halves[1]) / 2
 
 
 @MODELS.register_module()
