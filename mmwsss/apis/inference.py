@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmpretrain.models.classifiers.base import BaseClassifier
 from mmseg.models.segmentors.base import BaseSegmentor
 
 from mmwsss.cam import AnyClassifier
-from mmwsss.models.segmentors import SAMFinetuner
+from mmwsss.models.segmentors import OneStageSegmentor, SAMFinetuner
+from mmwsss.models.segmentors.one_stage import ordinary_model
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.utils.errors import InputError, UnknownNameError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
@@ -195,6 +196,8 @@ def init_segmentor(
     init_default_scope('mmseg')
     settings = copy.deepcopy(config.model)
     settings.pretrained, settings.train_cfg = None, None
+    if MODELS.get(settings.type) is OneStageSegmentor:  # its checkpoints are those of an ordinary segmentor
+        settings = ConfigDict(ordinary_model(settings.to_dict()))
     with trusting(trust):
         model = _built(settings, checkpoint)
     if not isinstance(model, (BaseSegmentor, SAMFinetuner)):

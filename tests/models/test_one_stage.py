@@ -261,6 +261,8 @@ def test_the_checkpoint_is_ordinary_and_a_resumed_run_goes_on(toy, tmp_path):
     assert {name.split('.')[0] for name in checkpoint['state_dict']} == {'backbone', 'decode_head'}
     plain = init_segmentor(None, path)
     assert type(plain).__name__ == 'EncoderDecoder' and tuple(plain.class_names) == ('smoke',)
+    given = init_segmentor(load_config('configs/seg/one_stage_lite0_composites.py', options, data=data), path)
+    assert type(given).__name__ == 'EncoderDecoder'  # by the training's own config, as reports have it
     images = torch.randn(1, 3, 64, 64)
     assert torch.equal(plain(images, mode='tensor'), first(images, mode='tensor'))
     resumed = trained(2)
