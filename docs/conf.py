@@ -58,3 +58,5 @@ nb_execution_timeout = 1200  # seconds a cell; a busy machine is slow
 nb_execution_show_tb = True  # an error is a warning, and warnings are errors
 nb_execution_cache_path = str(ROOT / 'build' / 'docs_cache')
 nb_merge_streams = True
+if nb_execution_mode == 'off':
+    suppress_warnings = ['myst-nb.lexer']  # the language of a cell is known from its kernel, which is not started
