@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmwsss.cli.main import converters, tools
+from mmwsss.cli.main import analyses, converters, tools
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / 'docs'
@@ -127,7 +127,8 @@ def as_tool(words):
     if words[0].startswith('tools/') and words[0].endswith('.sh'):
         return None if (ROOT / words[0]).is_file() else (Path(words[0]), [])
     if words[0] == 'mmwsss':
-        known, rest = ({**tools()}, words[1:]) if words[1] != 'convert' else (converters(), words[2:])
+        groups = {'convert': converters, 'analyze': analyses}
+        known, rest = (groups[words[1]](), words[2:]) if words[1] in groups else (tools(), words[1:])
         if not rest or rest[0].isupper() or rest[0].startswith('--'):
             return None
         return known.get(rest[0], Path(rest[0])), rest[1:]

@@ -123,6 +123,7 @@ def commands() -> str:
     """Every command with what its ``--help`` prints."""
     tools = [((name,), path) for name, path in command.tools().items()]
     tools += [((command.CONVERT, name), path) for name, path in command.converters().items()]
+    tools += [((command.ANALYZE, name), path) for name, path in command.analyses().items()]
     return '\n\n'.join(f'## mmwsss {" ".join(words)}\n\n```text\n{help_of(*words)}\n```' for words, _ in tools)
 
 
