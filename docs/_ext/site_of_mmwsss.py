@@ -8,6 +8,8 @@ from typing import Any
 
 import site_texts
 from docutils import nodes
+from myst_nb.core import render
+from myst_nb.core.utils import coalesce_streams
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -57,6 +59,20 @@ def find_object(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: no
     return text
 
 
+def joined_streams(outputs: list[Any]) -> list[Any]:
+    """Merge a cell's stream outputs; its lines stay whole, though they come in pieces of a hundred characters."""
+    whole: list[Any] = []
+    by_name: dict[str, Any] = {}
+    for output in outputs:
+        if output['output_type'] == 'stream' and output['name'] in by_name:
+            by_name[output['name']]['text'] += output['text']
+            continue
+        if output['output_type'] == 'stream':
+            by_name[output['name']] = output
+        whole.append(output)
+    return coalesce_streams(whole)
+
+
 def remember_places(app: Sphinx) -> None:
     """Import the package once."""
     app.env.mmwsss_places = site_texts.documented_names()
@@ -74,6 +90,7 @@ def show_shell_cells(app: Sphinx, document: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Entry point of Sphinx."""
+    render.coalesce_streams = joined_streams  # myst-nb's own ends a line after every piece
     app.connect('builder-inited', remember_places)
     app.connect('source-read', read_page)
     app.connect('env-get-outdated', generated_pages)
