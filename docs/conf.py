@@ -10,6 +10,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'docs' / '_ext')]
 os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
 os.environ['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('PYTHONWARNINGS', 'ignore')  # of tqdm in notebooks and the like: no part of a tutorial
 os.environ['BASH_ENV'] = str(ROOT / 'docs' / '_ext' / 'strict.sh')
 os.environ.pop('MPLBACKEND', None)  # the kernel's own shows figures
 
