@@ -2,7 +2,7 @@
 # never built. Reports of what it does are welcome.
 #   docker build -t mmwsss .
 #   docker run --rm mmwsss --help
-#   docker run --rm -v "$PWD/data:/data:ro" -v "$PWD/work_dirs:/work/work_dirs" mmwsss \
+#   docker run --rm -v "$PWD/data:/data:ro" -v "$PWD/work_dirs:/home/user/work_dirs" mmwsss \
 #       pipeline configs/pipelines/folder.py --cfg-options dataset_root=/data labels=labels.csv
 FROM python:3.11-slim
 
@@ -26,9 +26,9 @@ COPY . /opt/mmwsss
 RUN pip install --no-cache-dir --no-deps .
 
 # nothing runs as root; work_dirs is where results go
-RUN useradd --create-home user && mkdir -p /work/work_dirs && chown -R user /work
+RUN useradd --create-home user && mkdir /home/user/work_dirs && chown user /home/user/work_dirs
 USER user
-WORKDIR /work
+WORKDIR /home/user
 ENV MPLBACKEND=Agg
 ENTRYPOINT ["mmwsss"]
 CMD ["--help"]
