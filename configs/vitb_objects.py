@@ -1,21 +1,8 @@
-# vitb.py with context decoupling: objects that the masks of a first network cut out are pasted into images without
-# their class, so that the object no longer comes with its surroundings.
-_base_ = './vitb.py'
-needs = dict(pseudo_root='pseudo')
-pseudo_root = 'work_dirs/pseudo'  # output of make_pseudo
-paste_chance = 0.5  # that an image gets anything
-decoy_chance = 0.25  # that this is a patch of the image itself, which changes no label
-
+# vitb.py with the pasted objects of _base_/objects.py.
+_base_ = ['./vitb.py', './_base_/objects.py']
 train_pipeline = [
     *_base_.train_pipeline[:-1],
-    dict(
-        type='mmwsss.PasteObjects',
-        pseudo_root=pseudo_root,
-        prob=paste_chance,
-        decoy_prob=decoy_chance,
-        seed=_base_.seed,
-    ),
+    dict(_base_.paste, seed=_base_.seed),
     _base_.train_pipeline[-1],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-custom_hooks = [dict(type='mmwsss.SetEpochHook')]

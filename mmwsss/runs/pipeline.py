@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmwsss.config import load_config, load_data, load_generator
-from mmwsss.datasets.checks import check_data
 from mmwsss.datasets.listing import without_pictures
 from mmwsss.registry import TASK_UTILS
+from mmwsss.runs.images import check_pictures, training_set
 from mmwsss.runs.keys import use_scope
 from mmwsss.runs.mask_free import mask_free_inputs, mask_free_networks
 from mmwsss.runs.run import Output, Run, in_order
@@ -70,7 +70,7 @@ class Pipeline:
         if 'scenes' not in self.runs:
             cfg = self._first_config()
             use_scope(cfg)
-            labelled = without_pictures(_training_set(cfg))
+            labelled = without_pictures(training_set(cfg))
             self.data['classes'] = list(DATASETS.build(labelled).metainfo['classes'])
         self.data['num_classes'] = len(self.data['classes'])
         if self.cfg.get('plumes') and len(self.data['classes']) != 1:
@@ -260,16 +260,7 @@ class Pipeline:
         """
         if 'scenes' in self.runs:
             return
-        cfg = self._first_config()
-        sets = {
-            'train': cfg.pseudo.dataset if cfg.get('pseudo') else cfg.pseudo_set,
-            'val': cfg.get('val_set'),
-            'test': cfg.get('test_set'),
-        }
-        report = check_data({name: value and value.to_dict() for name, value in sets.items()})
-        self.on_message(str(report))
-        if not report.ok:
-            raise InputError(f'The data cannot be trained on: {"; ".join(report.problems)}')
+        check_pictures(self._first_config(), self.on_message)
 
     def plan(self) -> str:
         """What stands, what will run, and what each did cost, as lines of text."""
@@ -280,11 +271,6 @@ class Pipeline:
     def results(self) -> dict[str, dict[str, Any]]:
         """The results that stand, by name."""
         return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
-
-
-def _training_set(cfg: Config) -> dict[str, Any]:
-    """The images that a config learns from or makes masks of."""
-    return (cfg.pseudo.dataset if cfg.get('pseudo') else cfg.train_set).to_dict()
 
 
 def load_pipeline(
