@@ -1,9 +1,11 @@
-"""What wrong image labels cost: IoU of a teacher's maps on generated scenes, and once the suspects were answered.
+"""What wrong image labels cost: IoU of class maps that learned from them, and once the suspects were answered.
 
-Labels of the training scenes are turned round at random. "Answered" are the first n suspects (mmwsss suspects), n being
+Labels of the training images are turned round at random. "Answered" are the first n suspects (mmwsss suspects), n being
 the number of wrong labels: those that are wrong among them are put right. Nothing is done twice.
 
-python benchmarks/wrong_labels.py --out work_dirs/wrong_labels
+python benchmarks/wrong_labels.py                    # a teacher (Lite0 and PCM) on generated scenes
+python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \\
+  --block-columns id source_photo                    # a pooled head on the frozen Lite0 (configs/frozen_lite0.py)
 """
 
 from __future__ import annotations
@@ -29,56 +31,91 @@ from mmwsss.config import load_config, load_data
 from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.groups import Grouping
 from mmwsss.registry import DATASETS
-from mmwsss.utils.files import atomic_write, read_json, write_json
+from mmwsss.utils.files import atomic_write, path_below, read_json, write_json
 
 
 def parse_args() -> argparse.Namespace:
     """Options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='work_dirs/wrong_labels')
+    parser.add_argument('--data', help='description of the data, of one class; without it, generated scenes')
+    parser.add_argument('--dataset-root')
+    parser.add_argument('--block-table', help='CSV of images and their photos')
+    parser.add_argument('--block-columns', nargs=2, default=('path', 'block'))
     parser.add_argument('--shares', nargs='+', type=float, default=[0.05, 0.1, 0.2], help='of labels that are wrong')
     parser.add_argument('--scenes', type=int, default=800, help='of the training; 160 are for the test')
-    parser.add_argument('--epochs', type=int, default=3)
+    parser.add_argument('--epochs', type=int, help='default: 3 on scenes, 10 otherwise')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--threads', type=int, default=1, help='of PyTorch')
     return parser.parse_args()
 
 
 class Experiment:
-    """Teachers on scenes of the demo, with labels of several kinds."""
+    """Classifiers of one class, with labels of several kinds."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.out = args, Path(args.out)
-        self.root = self.out / 'scenes'
-        if not (self.root / 'done.json').exists():
-            export_scenes(self.root, {'train': args.scenes, 'test': 160}, 96, 0, (0.7, 0.4))
-            write_json(self.root / 'done.json', {})
+        if args.data:
+            self.data = {**load_data(args.data), 'dataset_root': args.dataset_root}
+            self.network, self.maps, self.scale = 'configs/frozen_lite0.py', 'configs/pseudo/gradcam_ms.py', None
+            size = {'img_size': 192}
+            kept = str(self.out / 'features')
+            self.training = {**size, 'epochs': args.epochs or 10, 'kept_features': kept, 'num_workers': 0}
+            self.making = {**size, 'scales': [1.0], 'flip': True, 'method': 'cam', 'per_scale_min_max': False}
+        else:
+            self.data = {**load_data('plume_scenes'), 'dataset_root': str(self._scenes())}
+            self.network, self.maps, self.scale = 'configs/r50_pcm.py', 'configs/pseudo/pcm_ms.py', 'small'
+            size = {'img_size': 128, 'batch_size': 16}
+            self.training = {**size, 'epochs': args.epochs or 3, 'teacher_maps': 'classes'}
+            self.making = {**size, 'scales': [1.0, 2.0]}
+        self.data['val_img'] = None
         init_default_scope('mmpretrain')
-        self.dataset = DATASETS.build(self.config('annotations/train.csv').train_set.to_dict())
+        self.dataset = self.labelled(self.data['train_ann'])
         self.labels = image_labels(self.dataset)[:, 0]
 
-    def config(self, labels: str, name: str = 'configs/r50_pcm.py', **options: Any) -> Config:
-        """A config on the scenes with a list of labels."""
-        data = {**load_data('plume_scenes'), 'dataset_root': str(self.root), 'train_ann': labels, 'val_img': None}
-        return load_config(name, options, data=data, scale='small')
+    def _scenes(self) -> Path:
+        root = self.out / 'scenes'
+        if not (root / 'done.json').exists():
+            export_scenes(root, {'train': self.args.scenes, 'test': 160}, 96, 0, (0.7, 0.4))
+            write_json(root / 'done.json', {})
+        return root
+
+    def config(self, labels: str, name: str, **options: Any) -> Config:
+        """A config on the data with a list of labels."""
+        return load_config(name, options, data={**self.data, 'train_ann': labels}, scale=self.scale)
+
+    def labelled(self, labels: str) -> Any:
+        """The training set with a list of labels."""
+        return DATASETS.build(self.config(labels, self.network).train_set.to_dict())
+
+    def grouping(self) -> Grouping:
+        """Blocks of images; each generated scene is one."""
+        if self.args.block_table:
+            columns = tuple(self.args.block_columns)
+            return Grouping(self.args.block_table, columns, root=self.dataset.metainfo['image_root'])
+        return Grouping(pattern=r'([^/]+)$')
 
     def write_labels(self, name: str, labels: np.ndarray) -> str:
-        """A CSV of the training scenes; its path below the data root."""
-        path = self.root / 'annotations' / f'{name}.csv'
-        rows = [(f'scene_{index:06d}.png', 'smoke' if shown else '') for index, shown in enumerate(labels)]
+        """A CSV of the training images; its path."""
+        path = (self.out / 'labels' / f'{name}.csv').resolve()
+        shown = self.dataset.metainfo['classes'][0]
         with atomic_write(path) as handle:
-            csv.writer(handle).writerows([('path', 'label'), *rows])
-        return f'annotations/{name}.csv'
+            writer = csv.writer(handle)
+            writer.writerow(('path', 'label'))
+            for index, label in enumerate(labels):
+                info = self.dataset.get_data_info(index)
+                writer.writerow(
+                    (path_below(info['img_path'], self.dataset.metainfo['image_root']), shown if label else '')
+                )
+        return str(path)
 
     def iou(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, float]:
-        """IoU of the set, test scenes, of a teacher that learned these labels: at 0.3, and at the best threshold."""
+        """IoU of the set, test images, of maps that learned these labels: at 0.3, and at the best threshold."""
         folder = self.out / f'{name}_seed{seed}'
         if not (folder / 'figures.json').exists():
             written = self.write_labels(name, labels)
-            size = {'img_size': 128, 'batch_size': 16}
-            cfg = self.config(written, epochs=self.args.epochs, seed=seed, teacher_maps='classes', **size)
-            train(cfg, folder, resume=True, quiet=True)
-            maps = self.config(written, 'configs/pseudo/pcm_ms.py', scales=[1.0, 2.0], **size)
+            train(self.config(written, self.network, seed=seed, **self.training), folder, resume=True, quiet=True)
+            maps = self.config(written, self.maps, **self.making)
             collected = evaluate_cams(maps, init_for_maps(maps, find_latest_checkpoint(str(folder))), maps.test_set)
             write_json(folder / 'figures.json', collected.compute(0.3))
         figures = read_json(folder / 'figures.json')
@@ -99,8 +136,7 @@ def main() -> None:
         wrong[planted] ^= True
         name = f'wrong_{round(100 * share)}'
         written = experiment.write_labels(name, wrong)
-        dataset = DATASETS.build(experiment.config(written).train_set.to_dict())
-        suspects = label_suspects(dataset, Grouping(pattern=r'([^/]+)$'))  # each scene is a block
+        suspects = label_suspects(experiment.labelled(written), experiment.grouping())
         asked = suspects.ranked()[:number]
         answered = wrong.copy()
         answered[asked] = experiment.labels[asked]
@@ -112,7 +148,7 @@ def main() -> None:
         cells = [f'{m:.1f}' + (f' ± {s:.1f}' if len(found) > 1 else '') for m, s in zip(mean, spread)]
         rows.append((name, still, *cells))
         print(*rows[-1], flush=True)
-    print(machine('cpu'), f'; {args.scenes} scenes, seeds {args.seeds}; per cent')
+    print(machine('cpu'), f'; {len(experiment.labels)} images, seeds {args.seeds}; per cent')
     table(('labels', 'wrong ones', 'IoU of the set at 0.3', 'at the best threshold'), rows)
 
 

@@ -4,13 +4,15 @@
 # With plumes=True, for smoke, steam and dust: a segmentor learns from generated plumes that are blended into images
 # whose label says that they have none; its masks of images with smoke, half of each batch beside further composites,
 # train the next one. A plume is generated, so that its mask is known, and nothing else differs in the same image with
-# and without it.
+# and without it. Which round is the last one, and above which probability a pixel is smoke, is chosen without a mask on
+# frames kept aside or the validation set; `final` is a segmentor whose plain masks are those above that threshold.
 _base_ = './small_method.py'
 plumes = False
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
 round_epochs = 15  # of 30 steps: each of the two rounds after it
 last_size = 192  # img_size of the last round
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
+blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 
 # The cuts of the first masks are chosen by image labels: the first segmentor has never seen smoke and is unsure of it.
 # The next one has learned from labelled images and is not: the threshold with the highest expected Dice, by its own
@@ -43,6 +45,18 @@ _rounds = dict(
         options=dict(_round, img_size=last_size),
         inputs=dict(segmentor_init='segmentor_1'),
         scores=_scores,
+    ),
+    chosen=dict(
+        **_scores,  # one view, as in what comes of it
+        action='choose',
+        of=['segmentor_1', 'segmentor_2'],
+        settings=dict(blocks=blocks or r'([^/]+)$'),
+    ),
+    final=dict(
+        config='configs/seg/lite0_plumes_pseudo.py',
+        action='at_threshold',
+        of='chosen',
+        options=dict(_round, img_size=last_size),
     ),
 )
 runs = _rounds if plumes else dict()

@@ -32,13 +32,21 @@ data_options = dict(
     **(dict(aside_share=aside_share, blocks=blocks) if plumes else {}),
 )
 
-_last = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base_.batch_size))
-_by = dict(blocks=blocks or r'([^/]+)$')  # to promise, frames of a folder are one block where no pattern tells more
+_maps = dict(
+    config='configs/pseudo/segmentor.py',
+    options=dict(
+        img_size=_base_.last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size
+    ),
+)
 runs = (
     dict(
-        chosen=dict(_last, action='choose', of=['segmentor_1', 'segmentor_2'], settings=_by),
-        bound=dict(_last, action='calibrate', of='chosen', settings=dict(blocks=blocks, alpha=alpha, split='aside')),
-        measured=dict(_last, action='measure', of='chosen', settings=_by),
+        bound=dict(_maps, action='calibrate', of='chosen', settings=dict(blocks=blocks, alpha=alpha, split='aside')),
+        measured=dict(
+            _maps,
+            action='measure',
+            of='chosen',
+            settings=dict(blocks=blocks or r'([^/]+)$'),  # frames are one block each where no pattern tells more
+        ),
     )
     if plumes
     else dict()

@@ -168,6 +168,15 @@ def _test(work: Work) -> dict[str, Any]:
     return {'files': {'images': 'test_images.json'}, 'figures': nested_figures(figures)}
 
 
+def _at_threshold(work: Work) -> dict[str, Any]:
+    """The segmentor whose most probable class is what the given one shows above a threshold."""
+    from mmwsss.weights.threshold_shift import write_at_threshold
+
+    threshold = float(work.inputs.get('threshold', work.settings.get('threshold', 0.5)))
+    figures = write_at_threshold(work.inputs['checkpoint'], threshold, work.folder / 'segmentor.pth')
+    return {'files': {'checkpoint': 'segmentor.pth'}, 'figures': {'shifted_to': figures['threshold']}}
+
+
 def nested_figures(figures: Mapping[str, float]) -> dict[str, Any]:
     """The flat figures of a test loop as :func:`~mmwsss.evaluation.figures.segmentation_figures` gives them."""
     nested: dict[str, Any] = {}
@@ -189,6 +198,7 @@ ACTIONS: dict[str, Action] = {
     'evaluate_maps': Action('evaluating', _evaluate_maps, ('checkpoint',), _evaluation_data),
     'make_masks': Action('making', _make_masks, ('checkpoint',), _mask_data),
     'test': Action('testing', _test, ('checkpoint',), _test_data),
+    'at_threshold': Action('writing', _at_threshold, ('checkpoint', 'threshold')),
     'choose': Action('choosing', choose, CHECKPOINTS, labelled_data),
     'calibrate': Action('calibrating', calibrate, ('checkpoint',), labelled_data),
     'measure': Action('measuring', measure, ('checkpoint', 'threshold'), labelled_data),

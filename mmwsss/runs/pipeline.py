@@ -34,7 +34,8 @@ class Pipeline:
             segmentor, the segmentor; for a segmentor ``masks``, where it learns from some. An entry with an ``action``
             of :mod:`mmwsss.runs.mask_free` has ``of``, for a choice a list of them, and ``settings``. One with the
             action ``'weights'`` has a ``path``: a network that is there and is not trained, for masks ``of`` it or
-            as an input.
+            as an input. One with the action ``'at_threshold'`` makes the segmentor that a choice (``of``) found one
+            whose plain masks are those above the chosen threshold; ``config`` and ``options`` are the segmentor's.
         on_message: Gets one line a run.
 
     Raises:
@@ -87,6 +88,9 @@ class Pipeline:
     def _add(self, name: str, entry: dict[str, Any]) -> None:
         if entry.get('action') == 'weights':
             self._weights(name, entry)
+            return
+        if entry.get('action') == 'at_threshold':
+            self._at_threshold(name, entry)
             return
         if entry.get('action'):
             self._without_masks(name, entry)
@@ -181,14 +185,29 @@ class Pipeline:
             raise InputError(f'Expected the name of a {wanted} in of for {name}, but {entry["of"]!r} is a {found}.')
 
     def _segmentor(self, name: str, entry: dict[str, Any]) -> None:
-        seed = {'seed': self.cfg.seed}
         masks = {'pseudo_root': self.output(entry['masks'])} if entry.get('masks') else {}
-        trained = self._run(name, 'train', entry, inputs=masks, options=seed)
+        trained = self._run(name, 'train', entry, inputs=masks, options={'seed': self.cfg.seed})
+        self._tested(name, entry, trained)
+
+    def _tested(self, name: str, entry: Mapping[str, Any], trained: Run) -> None:
         if self.data.get('test_img') and self.data.get('test_masks'):
             inputs = {'checkpoint': Output(trained, 'checkpoint')}
-            self._run(f'{name}_test', 'test', entry, inputs=inputs, options=seed)
+            self._run(f'{name}_test', 'test', entry, inputs=inputs, options={'seed': self.cfg.seed})
         if entry.get('scores'):
             self._evaluated(f'{name}_scores', entry['scores'], trained)
+
+    def _at_threshold(self, name: str, entry: dict[str, Any]) -> None:
+        """A segmentor whose plain masks are those that a chosen threshold cuts out of another one's scores."""
+        checkpoint = self.output(entry['of'])
+        inputs = {'checkpoint': checkpoint}
+        if checkpoint.run.action == 'choose':
+            inputs['threshold'] = Output(checkpoint.run, 'threshold')
+        for network in checkpoint.run.settings.get('names', [entry['of']]):
+            if self.stages.get(network) != 'segmentor':
+                raise InputError(f'Expected segmentors in of for {name}, but {network!r} is none.')
+        self.stages[name] = 'segmentor'
+        settings = dict(entry.get('settings') or {})
+        self._tested(name, entry, self._run(name, 'at_threshold', entry, inputs=inputs, settings=settings))
 
     def _without_masks(self, name: str, entry: dict[str, Any]) -> None:
         """A run that chooses, measures or promises, of networks that stand above it or of what a choice chose."""

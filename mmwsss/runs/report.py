@@ -143,8 +143,7 @@ def gallery_parts(pipeline: ReportedPipeline) -> dict[str, Any] | None:
         return None
     run = pipeline.runs.get(f'{masks}_test', pipeline.runs[masks])
     store = pipeline.store
-    filled = {name: store.value(output) for name, output in run.inputs.items() if name != 'checkpoint'}
-    cfg = run.load(filled)
+    cfg = run.load(store.filled(run))
     on_test = run.settings.get('split') == 'test'
     parts: dict[str, Any] = {
         'pseudo_config': cfg,
@@ -159,10 +158,9 @@ def gallery_parts(pipeline: ReportedPipeline) -> dict[str, Any] | None:
     }
     if segmentor is not None:
         trained = pipeline.runs[segmentor]
-        filled = {name: store.value(output) for name, output in trained.inputs.items()}
         tested = pipeline.runs.get(f'{segmentor}_test')
         parts.update(
-            segmentor_config=trained.load(filled),
+            segmentor_config=trained.load(store.filled(trained)),
             segmentor=str(trained.folder / store.get(trained)['files']['checkpoint']),
             ranking=tested and tested.folder / 'test_images.json',
         )

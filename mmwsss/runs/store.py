@@ -130,6 +130,11 @@ class Store:
             return str(output.run.folder / result['files'][output.name])
         return result['values'][output.name]
 
+    def filled(self, run: Run) -> dict[str, Any]:
+        """Values of the variables of a run's config that its inputs fill."""
+        taken = ACTIONS[run.action].arguments
+        return {name: self.value(output) for name, output in run.inputs.items() if name not in taken}
+
     def restart(self, runs: Iterable[Run], first: Run) -> None:
         """Set a run's folder aside, and those of the runs that rest on it."""
         for run in in_order(list(runs)):
@@ -145,8 +150,8 @@ class Store:
         write_json(run.folder / STARTED, {'key': key})
         self.on_message(f'{action.verb} {run.name} ...')
         start = time.perf_counter()
-        own = {name: value for name, value in inputs.items() if name in action.arguments}
-        filled = {name: value for name, value in inputs.items() if name not in action.arguments}
+        filled = self.filled(run)
+        own = {name: value for name, value in inputs.items() if name not in filled}
         result = action.do(Work(run, filled, own, self.on_message))
         result = {'key': key, 'seconds': round(time.perf_counter() - start, 1), **result}
         write_json(run.folder / RESULT, result)

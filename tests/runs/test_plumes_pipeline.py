@@ -8,6 +8,7 @@ import torch
 from conftest import toy_variables, write_toy
 from mmengine.registry import DATASETS
 
+from mmwsss import MaskInferencer
 from mmwsss.apis import make_pseudo
 from mmwsss.config import load_config
 from mmwsss.datasets.pictures import read_mask
@@ -16,8 +17,9 @@ from mmwsss.exports.mask_folder import write_corrections
 from mmwsss.runs import Pipeline, load_pipeline
 from mmwsss.runs.keys import use_scope
 from mmwsss.structures import Manifest
+from mmwsss.weights.threshold_shift import BIAS
 
-STAGES = ['segmentor_0', *(f'{kind}_{round_}' for round_ in (1, 2) for kind in ('masks', 'segmentor'))]
+STAGES = ['segmentor_0', *(f'{kind}_{round_}' for round_ in (1, 2) for kind in ('masks', 'segmentor')), 'final']
 
 
 def toy_pipeline(root, work_dir):
@@ -25,7 +27,9 @@ def toy_pipeline(root, work_dir):
     cfg.data_options.update(toy_variables(root, val=True, test=True))
     for entry in cfg.runs.values():
         entry.options.update(img_size=32, batch_size=4, num_workers=0)
-        if 'of' not in entry:
+        if entry.get('action') == 'choose':
+            entry.settings.update(frames=4, composites=4)
+        elif 'of' not in entry:
             entry.options.update(epochs=1, steps_per_epoch=2, pretrained=False)
     return cfg
 
@@ -46,13 +50,34 @@ def test_the_whole_graph_runs_and_stands(finished):
         assert {'iou_image', 'iou_dataset', 'miou'} <= set(summary['stages'][name]), name
     lines = []
     Pipeline(toy_pipeline(root, work_dir), lines.append).run()
-    assert sum('(stands)' in line for line in lines) == 11
+    assert sum('(stands)' in line for line in lines) == 14
     last = summary['stages']['segmentor_2']
     assert {'iou_dataset', 'threshold'} <= set(last['at_val_threshold'])  # of its scores
     assert (
         last['oracle']['iou_dataset'] >= last['at_val_threshold']['iou_dataset']
         and 'oracle' not in summary['stages']['segmentor_1']
     )
+
+
+def test_the_last_segmentors_plain_masks_are_those_above_the_chosen_threshold(finished):
+    _, work_dir, summary = finished
+    chosen = json.loads((work_dir / 'chosen' / 'result.json').read_text())['values']
+    assert summary['stages']['final']['shifted_to'] == chosen['threshold']
+    before = torch.load(chosen['checkpoint'], weights_only=False)['state_dict']
+    after = torch.load(work_dir / 'final' / 'segmentor.pth', weights_only=True)['state_dict']
+    assert [name for name in before if not torch.equal(before[name], after[name])] in ([], [BIAS])
+    found = after[BIAS][1] - before[BIAS][1]
+    assert torch.allclose(-found, torch.tensor(chosen['threshold']).logit(), atol=1e-5)
+    inferencer = MaskInferencer(work_dir / 'final' / 'segmentor.pth')
+    picture = np.full((40, 60, 3), 200, np.uint8)
+    assert inferencer(picture, return_datasamples=True).pred_sem_seg.shape == (40, 60)  # it carries its own config
+
+
+def test_only_a_segmentor_is_written_at_a_threshold(finished, tmp_path):
+    cfg = toy_pipeline(finished[0], tmp_path)
+    cfg.runs.final.of = 'masks_1'
+    with pytest.raises(ValueError, match="Expected segmentors in of for final, but 'masks_1' is none"):
+        Pipeline(cfg, print)
 
 
 def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
