@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.masks import read_mask, truth_of
-from mmwsss.evaluation import CamFigures
+from mmwsss.evaluation import CamFigures, PixelCounts
 from mmwsss.evaluation.protocols import find_protocol
 from mmwsss.pseudo import CamSource, FailedItem, batches_of
 from mmwsss.pseudo.work_group import cores_that_read
@@ -86,6 +86,7 @@ def evaluate_cams(
     model: BaseModel,
     dataset: ImageDataset | Mapping[str, Any],
     refiners: Sequence[Mapping[str, Any]] = (),
+    on_counts: Callable[[str, PixelCounts], None] | None = None,
 ) -> CamFigures:
     """Collect the figures of the fused maps of a data set with masks.
 
@@ -94,6 +95,7 @@ def evaluate_cams(
         model: From :func:`~mmwsss.apis.inference.init_classifier`.
         dataset: Data set in test mode, or its config.
         refiners: Configs of refiners that the fused maps go through before they are counted, for example a CRF.
+        on_counts: Gets each image's path and its counts at all thresholds.
 
     Raises:
         ValueError: If the data set has no masks, a mask or image is bad, or maps are not finite.
@@ -117,7 +119,9 @@ def evaluate_cams(
             results = fusion(item.for_fusion())
             for step in steps:
                 results = step(results)
-            figures.update(results['cam'], results['classes'], truth, context, item.img)
+            counts = figures.update(results['cam'], results['classes'], truth, context, item.img)
+            if on_counts is not None:
+                on_counts(item.info['img_path'], counts)
             progress.update()
     return figures
 

@@ -18,6 +18,11 @@ THRESHOLDS = np.arange(101) / 100
 """The paper's 101 thresholds."""
 
 
+def place_of(threshold: float) -> int:
+    """Place among :data:`THRESHOLDS` of the nearest one."""
+    return int(np.abs(THRESHOLDS - threshold).argmin())
+
+
 def co_occurrence(cam: np.ndarray, context: np.ndarray) -> float | None:
     """Share of a map's energy that lies on a confounder, divided by the confounder's share of the area.
 
@@ -85,8 +90,8 @@ class CamFigures:
         truth: np.ndarray,
         context: np.ndarray | None = None,
         img: np.ndarray | None = None,
-    ) -> None:
-        """Add one image.
+    ) -> PixelCounts:
+        """Add one image; gives its counts at all thresholds.
 
         Args:
             cam: float (n, H, W) in [0, 1], of n classes.
@@ -122,6 +127,7 @@ class CamFigures:
                     self._co_occurrence.setdefault(index, _Mean()).add(value)
             if img is not None:
                 self._dark_channel.add(dark_channel_ratio(of_class, img))
+        return counts
 
     @property
     def shows_a_class(self) -> bool:
@@ -144,7 +150,7 @@ class CamFigures:
 
     def at(self, threshold: float) -> dict[str, Any]:
         """Figures of :class:`~mmwsss.evaluation.figures.SegmentationFigures` at one of the 101 thresholds."""
-        return self._figures.compute(int(np.abs(THRESHOLDS - threshold).argmin()))
+        return self._figures.compute(place_of(threshold))
 
     def best_threshold(self, figure: str = 'iou_dataset') -> float:
         """The threshold with the best figure. It is chosen on ground truth: report it as an oracle's.

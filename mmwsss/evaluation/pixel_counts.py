@@ -24,9 +24,9 @@ class PixelCounts:
     values: np.ndarray
     table: np.ndarray
 
-    def to_list(self) -> list[list[int]]:
-        """Rows [value, intersection, predicted, true] of a mask's counts, for JSON."""
-        return np.concatenate([self.values[None], self.table[0]]).T.tolist()
+    def to_list(self, index: int = 0) -> list[list[int]]:
+        """Rows [value, intersection, predicted, true] of the counts at one of the thresholds, for JSON."""
+        return np.concatenate([self.values[None], self.table[index]]).T.tolist()
 
     @classmethod
     def from_list(cls, rows: Sequence[Sequence[int]]) -> PixelCounts:

@@ -9,10 +9,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-from mmwsss.evaluation import CamFigures
+from mmwsss.evaluation import CamFigures, PixelCounts
+from mmwsss.evaluation.cam_figures import place_of
 from mmwsss.runs.mask_free import CHECKPOINTS, calibrate, choose, labelled_data, measure
 from mmwsss.runs.work import Action, Work
 from mmwsss.utils.errors import InputError, MissingFileError
+from mmwsss.utils.files import write_json
 
 FIXED_THRESHOLD = 0.3
 """The paper's threshold of maps; figures at it stand beside those at a chosen one."""
@@ -54,7 +56,7 @@ def _evaluation_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mappi
 def _evaluate_maps(work: Work) -> dict[str, Any]:
     """Figures of unrefined maps, or of a segmentor's scores, and the threshold to cut them at.
 
-    They are those of the test set, else of the validation set.
+    They are those of the test set, else of the validation set. ``images.json`` has the counts of each test image.
     ``settings['threshold']`` is a number, ``'val'`` for the best one on the validation masks, or ``'config'`` for the
     pseudo config's own. What the config's ``evaluation`` says counts: ``'oracle'`` and ``'oracle_threshold'`` choose
     thresholds on the very masks they are measured with.
@@ -73,15 +75,26 @@ def _evaluate_maps(work: Work) -> dict[str, Any]:
     if not splits:
         return {'values': {'threshold': threshold, 'threshold_source': source}, 'figures': {}}
     model = init_for_maps(cfg, work.inputs['checkpoint'])
-    collected = {split: evaluate_cams(cfg, model, cfg[f'{split}_set']) for split in splits}
-    best = _best_threshold(work, collected['val']) if 'val' in collected else None
-    if wanted == 'val' and best is not None:
-        threshold, source = best, 'val masks'
-    maps = collected[splits[-1]]
+    best, rows = None, []
+    if 'val' in splits:
+        maps = evaluate_cams(cfg, model, cfg.val_set)
+        best = _best_threshold(work, maps)
+        if wanted == 'val' and best is not None:
+            threshold, source = best, 'val masks'
+    if 'test' in splits:
+        place = place_of(threshold)
+
+        def keep(path: str, counts: PixelCounts) -> None:
+            rows.append({'img_path': path, 'counts': counts.to_list(place)})
+
+        maps = evaluate_cams(cfg, model, cfg.test_set, on_counts=keep)
     figures = {'split': splits[-1], **_figures_at(maps, threshold, cfg.get('evaluation'))}
     if best is not None and splits[-1] == 'test':
         figures['at_val_threshold'] = {'threshold': best, **_main(maps.at(best))}
+    if rows:
+        write_json(work.folder / 'images.json', rows)
     return {
+        'files': {'images': 'images.json'} if rows else {},
         'values': {'threshold': threshold, 'threshold_source': source},
         'figures': figures,
         **({'curve': maps.curve()} if maps.shows_a_class else {}),

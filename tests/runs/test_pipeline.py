@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from mmwsss.apis.training import prepare
 from mmwsss.config import load_config
 from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.pictures import read_mask
+from mmwsss.evaluation.difference import counts_by_image, paired_difference
 from mmwsss.runs import Pipeline, StaleRunError, load_pipeline
 
 NET = {'embed_dims': 32, 'num_layers': 1}
@@ -43,6 +46,9 @@ def shrink(cfg, net=NET, maps=MAPS):
             entry['inputs'] = {k: v for k, v in (entry.get('inputs') or {}).items() if k == 'teacher_checkpoint'}
 
 
+EVALUATED = ('control_maps', 'student_maps')
+
+
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
     root = tmp_path_factory.mktemp('toy')
@@ -69,6 +75,23 @@ def test_every_stage_left_its_figures(finished):
     assert {'pixels', 'images', 'large_images'} == set(stages['segmentor']['false_alarms'])
     assert 'NaN' not in (work_dir / 'summary.json').read_text()
     assert any(line.startswith('report: ') for line in lines)
+
+
+def test_counts_of_each_test_image_are_kept_and_compared(finished):
+    root, work_dir, summary, _ = finished
+    first, second = (counts_by_image(json.loads((work_dir / name / 'images.json').read_text())) for name in EVALUATED)
+    found = paired_difference([first], [second], {name: name for name in first}, 1)
+    assert found.first == pytest.approx(summary['stages']['control']['iou_dataset'])
+    assert found.second == pytest.approx(summary['stages']['student']['iou_dataset'])
+    tool = ['tools/analysis_tools/difference.py', '--blocks', r'([^/]+)$']
+    runs = [str(work_dir / name) for name in EVALUATED]
+    done = subprocess.run(
+        [sys.executable, *tool, '--first', runs[0], '--second', runs[1]], capture_output=True, text=True, timeout=240
+    )
+    assert done.stdout == f'{found.sentence()}\n', done.stderr
+    command = [sys.executable, *tool, '--first', runs[0], '--second', str(work_dir / 'pseudo')]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2 and 'error: Expected test_images.json or images.json in' in done.stderr
 
 
 def test_report_is_self_contained(finished):
