@@ -83,7 +83,7 @@ def test_counts_of_each_test_image_are_kept_and_compared(finished):
     found = paired_difference([first], [second], {name: name for name in first}, 1)
     assert found.first == pytest.approx(summary['stages']['control']['iou_dataset'])
     assert found.second == pytest.approx(summary['stages']['student']['iou_dataset'])
-    tool = ['tools/analysis_tools/difference.py', '--blocks', r'([^/]+)$']
+    tool = ['tools/analysis_tools/difference.py']
     runs = [str(work_dir / name) for name in EVALUATED]
     done = subprocess.run(
         [sys.executable, *tool, '--first', runs[0], '--second', runs[1]], capture_output=True, text=True, timeout=240

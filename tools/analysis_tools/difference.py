@@ -9,7 +9,6 @@ from typing import Any
 
 from mmwsss.cli.arguments import add_grouping_arguments, grouping_of, tool_parser
 from mmwsss.cli.session import tool_session
-from mmwsss.evaluation.difference import FIGURES
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     runs = 'folders of tests or of evaluated maps in pipelines, or their images JSON; one a seed'
     parser.add_argument('--first', nargs='+', required=True, metavar='RUN', help=runs)
     parser.add_argument('--second', nargs='+', required=True, metavar='RUN', help='likewise, seeds in the same order')
-    parser.add_argument('--figure', choices=FIGURES, default='iou_dataset')
+    parser.add_argument('--figure', default='iou_dataset', help='iou_dataset, miou or false_alarms')
     parser.add_argument('--num-classes', type=int, default=1, help='foreground classes')
     parser.add_argument('--draws', type=int, default=2000)
     add_grouping_arguments(parser)
