@@ -74,6 +74,17 @@ def test_tensorboard_shows_them(root, tmp_path):
     assert found.Images('pictures')[0].width == 2 * (192 + GAP) + GAP
 
 
+@pytest.mark.filterwarnings('ignore')
+def test_weights_and_biases_shows_them(root, tmp_path, monkeypatch):
+    pytest.importorskip('wandb')
+    monkeypatch.setenv('WANDB_MODE', 'offline')  # no account, nothing is sent
+    hook = {'type': 'mmwsss.MapVisualizationHook', 'indices': (1,), 'interval': 2, 'name': 'pictures'}
+    train(config(root, hook, ('WandbVisBackend',)), tmp_path / 'work')
+    pictures = sorted((tmp_path / 'work').rglob('media/images/pictures_*.png'))
+    assert len(pictures) == 2, 'before the first epoch and after the second'
+    assert Image.open(pictures[0]).width == 2 * (192 + GAP) + GAP
+
+
 def row_of(model, hook, label=(1,)):
     sample = DataSample().set_gt_score(torch.tensor(label, dtype=torch.float32))
     item = {'inputs': torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8), 'data_samples': sample}
