@@ -187,7 +187,11 @@ def _at_threshold(work: Work) -> dict[str, Any]:
 
     threshold = float(work.inputs.get('threshold', work.settings.get('threshold', 0.5)))
     figures = write_at_threshold(work.inputs['checkpoint'], threshold, work.folder / 'segmentor.pth')
-    return {'files': {'checkpoint': 'segmentor.pth'}, 'figures': {'shifted_to': figures['threshold']}}
+    source = 'no mask' if 'threshold' in work.inputs else 'config'
+    return {
+        'files': {'checkpoint': 'segmentor.pth'},
+        'figures': {'shifted_to': figures['threshold'], 'threshold_source': f'{source}: {threshold:.2f}'},
+    }
 
 
 def nested_figures(figures: Mapping[str, float]) -> dict[str, Any]:

@@ -86,13 +86,18 @@ def read_training(work_dir: str | Path) -> dict[str, tuple[list[float], list[flo
         work_dir: See :func:`scalar_rows`.
 
     Returns:
-        dict: empty where nothing was logged.
+        dict: empty where nothing was logged. Figures of a validation after an epoch, which MMEngine logs by the epoch,
+        stand at the last training step that was logged before.
     """
     curves: dict[str, tuple[list[float], list[float]]] = {}
+    last = None  # step of a training by epochs
     for row in scalar_rows(work_dir):
+        if 'epoch' in row:
+            last = row.get('step', last)
+        step = row.get('step') if 'iter' in row or last is None else last
         for name, value in row.items():
             if name not in _NOT_CURVES and isinstance(value, (int, float)) and value == value:
                 steps, values = curves.setdefault(name, ([], []))
-                steps.append(float(row.get('step', len(steps))))
+                steps.append(float(len(steps) if step is None else step))
                 values.append(float(value))
     return curves

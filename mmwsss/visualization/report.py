@@ -150,13 +150,18 @@ def _threshold_chart(
     return line_chart(lines, title, ('threshold', 'IoU of the set'), dots, level, unit_axes=True)
 
 
+_FIGURES = ('iou_image', 'iou_dataset', 'miou', 'false_alarm_images')  # of a segmentor; others have another scale
+
+
 def _training_charts(
     training: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
 ) -> list[dict[str, str]]:
     charts = []
     for stage, curves in training.items():
         losses = {name: curve for name, curve in curves.items() if 'loss' in name}
-        others = {name: curve for name, curve in curves.items() if 'loss' not in name}
+        others = {name: curves[name] for name in _FIGURES if name in curves} or {
+            name: curve for name, curve in curves.items() if 'loss' not in name
+        }
         for kind, lines in (('losses', losses), ('figures', others)):  # they differ in their scales
             if lines:
                 title = f'Training of {stage}, {kind}: ' + ', '.join(lines)

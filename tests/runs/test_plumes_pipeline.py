@@ -63,6 +63,7 @@ def test_the_last_segmentors_plain_masks_are_those_above_the_chosen_threshold(fi
     _, work_dir, summary = finished
     chosen = json.loads((work_dir / 'chosen' / 'result.json').read_text())['values']
     assert summary['stages']['final']['shifted_to'] == chosen['threshold']
+    assert summary['stages']['final']['threshold_source'] == f'no mask: {chosen["threshold"]:.2f}'
     before = torch.load(chosen['checkpoint'], weights_only=False)['state_dict']
     after = torch.load(work_dir / 'final' / 'segmentor.pth', weights_only=True)['state_dict']
     assert [name for name in before if not torch.equal(before[name], after[name])] in ([], [BIAS])

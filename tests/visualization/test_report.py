@@ -143,6 +143,24 @@ def test_training_curves(tmp_path):
     )
 
 
+def test_a_validation_after_an_epoch_stands_at_its_step(tmp_path):
+    folder = tmp_path / '2026' / 'vis_data'
+    folder.mkdir(parents=True)
+    train = {'loss': 1.0, 'decode.acc_seg': 97.0}
+    lines = [
+        {**train, 'epoch': 1, 'iter': 30, 'step': 30},
+        {'iou_dataset': 0.4, 'miou': 0.6, 'iou_smoke': 0.4, 'step': 1},
+        {**train, 'epoch': 2, 'iter': 60, 'step': 60},
+        {'iou_dataset': 0.5, 'miou': 0.7, 'iou_smoke': 0.5, 'step': 2},
+    ]
+    (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+    curves = read_training(tmp_path)
+    assert curves['iou_dataset'] == ([30.0, 60.0], [0.4, 0.5]) and curves['loss'] == ([30.0, 60.0], [1.0, 1.0])
+    write_report(tmp_path / 'r.html', summary(0.5), {}, [], training={'seg': curves})
+    html = (tmp_path / 'r.html').read_text()
+    assert 'Training of seg, figures: iou_dataset, miou"' in html, 'shares, not the accuracy in percent'
+
+
 def make_row(index, size=(64, 80)):
     """A picture with two maps; scores fall and false alarms rise with the number."""
     rng = np.random.default_rng(index)
