@@ -1,10 +1,10 @@
-"""What wrong image labels cost: IoU of class maps that learned from them, and once the suspects were answered.
+r"""What wrong image labels cost: IoU of class maps that learned from them, and once the suspects were answered.
 
 Labels of the training images are turned round at random. "Answered" are the first n suspects (mmwsss suspects), n being
 the number of wrong labels: those that are wrong among them are put right. Nothing is done twice.
 
 python benchmarks/wrong_labels.py                    # a teacher (Lite0 and PCM) on generated scenes
-python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \\
+python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \
   --block-columns id source_photo                    # a pooled head on the frozen Lite0 (configs/frozen_lite0.py)
 """
 

@@ -34,9 +34,7 @@ data_options = dict(
 
 _maps = dict(
     config='configs/pseudo/segmentor.py',
-    options=dict(
-        img_size=_base_.last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size
-    ),
+    options=dict(img_size=_base_.last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
 runs = (
     dict(

@@ -78,8 +78,8 @@ def paired_difference(
 ) -> Difference:
     """A percentile bootstrap of a paired difference (Efron and Tibshirani, 1993, chapters 13 and 16).
 
-    A draw takes blocks of images with replacement, the same for both ways, and seeds with replacement, the two runs of a
-    seed together. One seed says nothing about other seeds: its interval is that of images alone.
+    A draw takes blocks of images with replacement, the same for both ways, and seeds with replacement, the two runs of
+    a seed together. One seed says nothing about other seeds: its interval is that of images alone.
 
     Args:
         first: By seed, the counts of each image.
@@ -139,7 +139,7 @@ def _block_sums(
 ) -> np.ndarray:
     """Counts (blocks, 3, K + 1), summed over the images that the figure is about.
 
-    Those of false alarms have, of each class, only what is predicted in images without it, and all their pixels as true.
+    Those of false alarms have, of each class, only what is predicted in images without it, and their pixels as true.
     """
     sums = np.zeros((int(member.max()) + 1, 3, num_classes + 1), np.int64)
     for name, block in zip(names, member):

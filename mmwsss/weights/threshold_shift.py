@@ -20,7 +20,7 @@ def shift_threshold(state: Mapping[str, torch.Tensor], threshold: float, name: s
     """Weights whose plain masks are those of other weights above a threshold of the probability.
 
     The logit of every class falls by ``log(threshold / (1 - threshold))`` against the background's, as in logit
-    adjustment (Menon et al., ICLR 2021, Eq. 9). With one class, ``softmax`` is above a half after that exactly where it was
+    adjustment (Menon et al., ICLR 2021). With one class, ``softmax`` is above a half after that exactly where it was
     above the threshold before; resizing the logits changes nothing in it. Of several classes, each wins against the
     background where its odds against it were above ``threshold / (1 - threshold)``.
 

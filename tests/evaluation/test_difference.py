@@ -58,7 +58,9 @@ def test_what_is_alike_is_drawn_together():
     rng = np.random.default_rng(3)
     truth = masks(rng, 20, 1, 0)
     first, second = run_of(truth, rng, 0.5, 1), run_of(truth, rng, 0.4, 1)
-    copies = [{f'{copy} {name}': counts for name, counts in run.items() for copy in range(10)} for run in (first, second)]
+    copies = [
+        {f'{copy} {name}': counts for name, counts in run.items() for copy in range(10)} for run in (first, second)
+    ]
     once = paired_difference([first], [second], own(first), 1)
     together = paired_difference(copies[:1], copies[1:], {name: name.split()[1] for name in copies[0]}, 1)
     apart = paired_difference(copies[:1], copies[1:], own(copies[0]), 1)

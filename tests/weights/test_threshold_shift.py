@@ -21,7 +21,9 @@ def segmentor(classes: int = 2, **head):
         'num_classes': classes,
         **head,
     }
-    net = MODELS.build({'type': 'EncoderDecoder', 'backbone': backbone, 'decode_head': head, 'test_cfg': {'mode': 'whole'}})
+    net = MODELS.build(
+        {'type': 'EncoderDecoder', 'backbone': backbone, 'decode_head': head, 'test_cfg': {'mode': 'whole'}}
+    )
     with torch.no_grad():
         net.decode_head.conv_seg.weight.mul_(40)
     return net.eval()
@@ -36,7 +38,9 @@ def probabilities(net, pictures):
 def test_plain_masks_are_those_above_the_threshold(tmp_path, threshold):
     net, pictures = segmentor(), torch.randn(2, 3, 48, 80)
     before = probabilities(net, pictures)[:, 1]
-    torch.save({'state_dict': net.state_dict(), 'meta': {'dataset_meta': {'classes': ('b', 'smoke')}}}, tmp_path / 'a.pth')
+    torch.save(
+        {'state_dict': net.state_dict(), 'meta': {'dataset_meta': {'classes': ('b', 'smoke')}}}, tmp_path / 'a.pth'
+    )
     done = write_at_threshold(tmp_path / 'a.pth', threshold, tmp_path / 'deep' / 'b.pth')
     written = torch.load(tmp_path / 'deep' / 'b.pth', weights_only=True)
     net.load_state_dict(written['state_dict'])
