@@ -8,6 +8,7 @@ epochs = 10
 lr = 1e-2
 frozen = True
 kept_features = 'work_dirs/features'  # None: compute them every time
+feature_crop = None  # smallest side of a random window of the features in training, as a share: 0.6
 pretrained = True  # False: start from scratch
 weights = 'package://efficientnet-lite0'
 stride = 16  # 8: finer maps, about twice the time
@@ -20,7 +21,11 @@ _backbone = dict(
     output_stride=stride,
     **(dict(init_cfg=dict(type='Pretrained', checkpoint=weights)) if pretrained else dict()),
 )
-_backbone_or_kept = dict(type='mmwsss.KeptFeatures', backbone=_backbone, folder=kept_features) if frozen else _backbone
+_backbone_or_kept = (
+    dict(type='mmwsss.KeptFeatures', backbone=_backbone, folder=kept_features, crop=feature_crop)
+    if frozen
+    else _backbone
+)
 model = dict(
     type='mmwsss.MapClassifier',
     data_preprocessor=dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0], to_rgb=True),

@@ -15,7 +15,9 @@ _vit = dict(
     **(dict(init_cfg=dict(type='Pretrained', checkpoint=vit_weights)) if _base_.pretrained else dict()),
 )
 _vit_or_kept = (
-    dict(_delete_=True, type='mmwsss.KeptFeatures', backbone=_vit, folder=_base_.kept_features)
+    dict(
+        _delete_=True, type='mmwsss.KeptFeatures', backbone=_vit, folder=_base_.kept_features, crop=_base_.feature_crop
+    )
     if _base_.frozen
     else dict(_delete_=True, **_vit)
 )

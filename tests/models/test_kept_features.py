@@ -50,6 +50,62 @@ def test_kept_features_are_those_of_the_backbone(backbone, tmp_path):
         net(images.flip(3))  # another image
 
 
+@pytest.mark.parametrize('folder', [True, False], ids=['kept', 'not kept'])
+def test_crops_of_features_are_windows_at_one_place(folder, tmp_path):
+    net = KeptFeatures({**RESNET, 'out_indices': (1, 2)}, folder=tmp_path if folder else None, crop=0.5)
+    x = torch.randn(3, 3, 64, 96)
+    whole = net.eval()(x)
+    assert whole[0].shape[2:] == (16, 24) and whole[1].shape[2:] == (8, 12), 'whole maps outside of training'
+    net.train()
+    sizes = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        first, second = net(x)
+        height, width = second.shape[2:]
+        sizes.add((height, width))
+        assert 4 <= height <= 8 and 6 <= width <= 12
+        places = [
+            (top, left)
+            for top in range(9 - height)
+            for left in range(13 - width)
+            if torch.allclose(whole[1][..., top : top + height, left : left + width], second, atol=1e-3)
+        ]
+        assert len(places) == 1, 'a window of the whole map, the same of every image'
+        top, left = (2 * place for place in places[0])
+        near = [
+            torch.equal(whole[0][..., y : y + first.shape[2], x : x + first.shape[3]], first)
+            for y in range(max(top - 2, 0), top + 3)
+            for x in range(max(left - 2, 0), left + 3)
+            if (y + first.shape[2] <= 16 and x + first.shape[3] <= 24)
+        ]
+        assert sum(near) == 1 or not folder, 'the finer map is cut at the same place'
+        torch.manual_seed(seed)
+        assert all(torch.equal(a, b) for a, b in zip(net(x), (first, second)))
+    assert len(sizes) > 3
+
+
+def test_class_tokens_are_not_cropped(tmp_path):
+    net, x = KeptFeatures(VIT, folder=tmp_path, crop=0.5), torch.randn(2, 3, 32, 32)
+    whole = {part.ndim: part for part in flat(net.eval()(x))}
+    cropped = {part.ndim: part for part in flat(net.train()(x))}
+    assert whole[4].shape[2:] == (4, 4) and 2 <= cropped[4].shape[2] <= 4
+    assert torch.equal(cropped[2], whole[2])
+
+
+def test_what_crops_do_not_go_with():
+    for crop in (0, -0.2, 1.5):
+        with pytest.raises(ValueError, match=r'Expected crop in \(0, 1\] or None, but got'):
+            KeptFeatures(RESNET, crop=crop)
+    model = {
+        'type': 'mmwsss.MapClassifier',
+        'with_image': True,
+        'backbone': {'type': 'mmwsss.KeptFeatures', 'backbone': RESNET, 'crop': 0.5},
+        'head': {'type': 'mmwsss.PooledHead', 'num_classes': 1, 'in_channels': 256},
+    }
+    with pytest.raises(ValueError, match='crop=None of the kept features of a head that uses the image, but got 0.5'):
+        MODELS.build(model)
+
+
 def test_other_weights_and_other_settings_never_meet(tmp_path):
     net, images = KeptFeatures(RESNET, tmp_path), torch.randn(1, 3, 32, 32)
     net(images)

@@ -25,7 +25,9 @@ class KeptFeatures(BaseBackbone):
     A head, a PCM or a projection then trains in seconds an epoch. What is kept belongs to the exact pixels that the
     backbone was given: a flip is another image, computed and kept once, so that flips cost nothing and are exact.
     Crops, scales and colours drawn at random never come again: leave them out of the pipeline, or keep nothing
-    (``folder=None``). Maps of the head itself (``'cam'``, ``'pcm'``) can be read; there is no gradient to read others.
+    (``folder=None``). Crops of the features can take the place of crops of the pictures: each cell still knows its
+    surroundings, which a crop of the picture would have cut away. Maps of the head itself (``'cam'``, ``'pcm'``) can be
+    read; there is no gradient to read others.
 
     Features are kept in half precision, below a name of the backbone's weights, so that other weights never meet them.
     Several runs may share a folder.
@@ -34,6 +36,8 @@ class KeptFeatures(BaseBackbone):
         backbone: Config of a backbone, with the weights of its ``init_cfg``.
         folder: Where the features are kept; None: nowhere.
         max_gib: Most GiB that this process writes; with what a random pipeline would write the disk is full otherwise.
+        crop: Smallest side of a random window that is cut out of the maps in training, as a share of theirs, in (0, 1];
+            one window a batch, at the same place of all maps; class tokens stay. None: whole maps.
         init_cfg: Of :class:`mmengine.model.BaseModule`; the backbone's own is another.
 
     Attributes:
@@ -44,7 +48,7 @@ class KeptFeatures(BaseBackbone):
         - input (B, 3, H, W); output: as the backbone's
 
     Raises:
-        ValueError: If ``max_gib`` is not positive.
+        ValueError: If ``max_gib`` is not positive, or ``crop`` is out of its range.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class KeptFeatures(BaseBackbone):
         backbone: dict,
         folder: str | Path | None = None,
         max_gib: float = 20.0,
+        crop: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -61,7 +66,9 @@ class KeptFeatures(BaseBackbone):
         self.backbone.requires_grad_(False)
         self.backbone.eval()
         self.folder = None if folder is None else Path(folder)
-        self.max_gib = max_gib
+        if crop is not None and not 0 < crop <= 1:
+            raise InputError(f'Expected crop in (0, 1] or None, but got {crop}.')
+        self.max_gib, self.crop = max_gib, crop
         self.hits = self.misses = 0
         self._written = 0
         self._fingerprint: str | None = None
@@ -85,10 +92,13 @@ class KeptFeatures(BaseBackbone):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> tuple:
-        """The backbone's outputs."""
-        if self.folder is None:
-            return tuple(self.backbone(x))
-        folder = self.folder / self.fingerprint()
+        """The backbone's outputs, in training cropped where ``crop`` says so."""
+        outputs = tuple(self.backbone(x)) if self.folder is None else self._kept(x, self.folder / self.fingerprint())
+        if not self.training or self.crop is None:
+            return outputs
+        return _tree(_cropped(_leaves(outputs), self.crop))
+
+    def _kept(self, x: Tensor, folder: Path) -> tuple:
         paths = [folder / f'{array_hash(img)}.npz' for img in x.detach().float().cpu().contiguous().numpy()]
         found: list[dict[str, Tensor] | None] = [_read(path) for path in paths]
         missing = [number for number, leaves in enumerate(found) if leaves is None]
@@ -130,6 +140,19 @@ def _read(path: Path) -> dict[str, Tensor] | None:
         return None
     except (OSError, ValueError) as error:
         raise InputError(f'Expected kept features in {path}, but they cannot be read: {error}. Remove it.') from error
+
+
+def _cropped(leaves: dict[str, Tensor], smallest: float) -> dict[str, Tensor]:
+    """One random window of all maps (B, C, h, w); what has no places stays as it is."""
+    share = smallest + (1 - smallest) * float(torch.rand(()))
+    corner = torch.rand(2).tolist()
+    cropped = dict(leaves)
+    for key, value in leaves.items():
+        if value.ndim == 4:
+            sides = [max(1, round(share * side)) for side in value.shape[2:]]
+            top, left = (round(at * (whole - side)) for at, whole, side in zip(corner, value.shape[2:], sides))
+            cropped[key] = value[..., top : top + sides[0], left : left + sides[1]]
+    return cropped
 
 
 def _leaves(outputs: Any) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from mmpretrain.models.classifiers import ImageClassifier
 from torch import Tensor
 
 from mmwsss.registry import MODELS
+from mmwsss.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -20,10 +21,17 @@ class MapClassifier(ImageClassifier):
     Args:
         with_image: Put the normalised input before the backbone's outputs, for a head that uses colours (PCM).
         **kwargs: Of :class:`mmpretrain.models.ImageClassifier`.
+
+    Raises:
+        ValueError: If the backbone crops its maps, so that the input would show something else than they do.
     """
 
     def __init__(self, with_image: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if with_image and getattr(self.backbone, 'crop', None) is not None:
+            raise InputError(
+                f'Expected crop=None of the kept features of a head that uses the image, but got {self.backbone.crop}.'
+            )
         self.with_image = with_image
 
     @property
