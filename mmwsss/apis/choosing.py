@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,10 @@ from mmwsss.apis.evidence import EvidencePlan, collect_evidence
 from mmwsss.apis.inference import init_for_maps
 from mmwsss.apis.judge import Encoder, Judge
 from mmwsss.apis.score_maps import data_split
-from mmwsss.evaluation.choosing import Choice, choose
+from mmwsss.evaluation.choosing import Choice, choose, choose_by_default
 from mmwsss.evaluation.evidence import Evidence
-from mmwsss.evaluation.rules import find_rule, sees_composites
+from mmwsss.evaluation.rules import find_rule
 from mmwsss.utils.errors import InputError
-
-DEFAULT_RULE = 'composites_then_own'
-"""The rule with the least regret on real smoke (docs/no_masks.md)."""
-RULE_WITHOUT_COMPOSITES = 'otsu'
-"""Where the class cannot be generated, or a network does not see what is generated."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +60,8 @@ def choose_candidate(
     Args:
         candidates: At least one; the data are those of the first one's config.
         split: Whose frames and image labels are looked at; see :func:`~mmwsss.apis.score_maps.data_split`.
-        rule: One of :data:`~mmwsss.evaluation.rules.RULES`; by default :data:`DEFAULT_RULE`, or without composites, and
-            where a candidate is blind to them (:func:`~mmwsss.evaluation.rules.sees_composites`),
-            :data:`RULE_WITHOUT_COMPOSITES`.
+        rule: One of :data:`~mmwsss.evaluation.rules.RULES`; by default
+            :func:`~mmwsss.evaluation.choosing.choose_by_default`.
         plan: Which frames, and how.
         keep: Folder where each candidate's evidence is kept (``NAME.npz``).
 
@@ -76,9 +70,7 @@ def choose_candidate(
         ValueError: If two candidates have one name, or the frames lack what the rule needs.
     """
     plan = plan or EvidencePlan()
-    is_default = rule is None
-    rule = rule or (DEFAULT_RULE if plan.composites else RULE_WITHOUT_COMPOSITES)
-    needs = find_rule(rule).needs
+    needs = () if rule is None else find_rule(rule).needs
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names) or not names:
         raise InputError(f'Expected candidates of different names, at least one, but got {names}.')
@@ -96,10 +88,5 @@ def choose_candidate(
         evidence[candidate.name] = collect_evidence(candidate.cfg, model, dataset, plan, judge)
         if keep is not None:
             evidence[candidate.name].save(Path(keep) / f'{candidate.name}.npz')
-    blind = [name for name, one in evidence.items() if one.composites and not sees_composites(one.composites)]
-    if is_default and blind:
-        reason = f'generated smoke says nothing of {", ".join(blind)}, which marks it no better than marking everything'
-        choice = replace(choose(evidence, RULE_WITHOUT_COMPOSITES), reason=reason)
-    else:
-        choice = choose(evidence, rule)
+    choice = choose_by_default(evidence) if rule is None else choose(evidence, rule)
     return next(candidate for candidate in candidates if candidate.name == choice.candidate), choice

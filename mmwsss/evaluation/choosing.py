@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence
-from mmwsss.evaluation.rules import find_rule
+from mmwsss.evaluation.rules import find_rule, lose_composites, sees_composites
 from mmwsss.utils.errors import InputError
+
+DEFAULT_RULE = 'composites_then_own'
+"""The rule with the least regret on real smoke (docs/no_masks.md)."""
+RULE_WITHOUT_COMPOSITES = 'otsu'
+"""Where the class cannot be generated, or a network does not see what is generated."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,32 @@ def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:
     rows.sort(key=lambda row: -row['score'])  # stable: the first of equals
     best = rows[0]
     return Choice(best['candidate'], best['threshold'], best['score'], rule, curves, rows)
+
+
+def choose_by_default(candidates: Mapping[str, Evidence]) -> Choice:
+    """The choice by :data:`DEFAULT_RULE`, or where composites say nothing by :data:`RULE_WITHOUT_COMPOSITES`.
+
+    Where some candidate sees generated smoke (:func:`~mmwsss.evaluation.rules.sees_composites`), those that spoil it
+    (:func:`~mmwsss.evaluation.rules.lose_composites`) are left out. Composites say nothing where there are none, or
+    where a candidate that is left is blind to them.
+
+    Args:
+        candidates: Evidence by name, all on the same frames.
+
+    Raises:
+        ValueError: If there is no candidate.
+    """
+    composites = {name: one.composites for name, one in candidates.items() if one.composites is not None}
+    if not composites:
+        return choose(candidates, RULE_WITHOUT_COMPOSITES)
+    blind = [name for name, curves in composites.items() if not sees_composites(curves)]
+    lost = lose_composites(composites) if len(blind) < len(composites) else []
+    kept = {name: one for name, one in candidates.items() if name not in lost}
+    blind = [name for name in blind if name in kept]
+    reasons = [f'left out, since others mark generated smoke far better: {", ".join(lost)}'] if lost else []
+    if blind:
+        reasons.append(
+            f'generated smoke says nothing of {", ".join(blind)}, which marks it no better than marking everything'
+        )
+    choice = choose(kept, RULE_WITHOUT_COMPOSITES if blind else DEFAULT_RULE)
+    return replace(choice, reason='; '.join(reasons))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmwsss.evaluation.choosing import choose
+from mmwsss.evaluation.choosing import DEFAULT_RULE, RULE_WITHOUT_COMPOSITES, choose, choose_by_default
 from mmwsss.evaluation.evidence import (
     CUTS,
     THRESHOLDS,
@@ -12,7 +12,15 @@ from mmwsss.evaluation.evidence import (
     FrameCurvesBuilder,
     shares_above,
 )
-from mmwsss.evaluation.rules import RULES, composites_iou, find_rule, image_labels, positive_unlabelled, sees_composites
+from mmwsss.evaluation.rules import (
+    RULES,
+    composites_iou,
+    find_rule,
+    image_labels,
+    lose_composites,
+    positive_unlabelled,
+    sees_composites,
+)
 
 SIZE = 40
 
@@ -92,6 +100,20 @@ def test_a_network_that_is_blind_to_composites_is_known(gain, sees):
         score = np.clip(0.2 + gain * truth + 0.1 * rng.random(truth.shape), 0, 1)
         builder.add(str(index), 'b', score, truth.astype(float), score)
     assert sees_composites(builder.build()) == sees
+
+
+def test_candidates_that_spoil_composites_are_left_out():
+    def curves(found):
+        builder, rng = CompositeCurvesBuilder(), np.random.default_rng(0)
+        for index in range(6):
+            _, truth = frame(rng, True)
+            score = np.clip(0.1 + 0.8 * truth * (rng.random(truth.shape) < found), 0, 1)
+            builder.add(str(index), 'b', score, truth.astype(float), score)
+        return builder.build()
+
+    best, near, far = curves(0.9), curves(0.75), curves(0.4)
+    assert lose_composites({'best': best, 'near': near, 'far': far}) == ['far']
+    assert lose_composites({'far': far}) == [] == lose_composites({'best': best, 'near': near})
 
 
 def test_image_labels_are_the_chance_that_a_mask_is_larger(plain):
@@ -181,3 +203,34 @@ def test_shares_above():
     assert shares[19] == 0.5 and shares[9] == 0.75 and shares[89] == 0  # above 0.2, 0.1, 0.9; not at them
     assert shares_above(score, score)[19] == pytest.approx(1.1000001 / 4)
     assert CUTS == (0.05, 0.1, 0.2)
+
+
+def spoilt(evidence, sure, found, seed=5):
+    """Evidence of a refiner that is sure of everything and marks a share of the smoke, and as much elsewhere."""
+    rng = np.random.default_rng(seed)
+    frames, composites = FrameCurvesBuilder(), CompositeCurvesBuilder()
+    for index in range(30):
+        _, truth = frame(rng, True)
+        score = np.where((rng.random(truth.shape) < found) & truth, sure, 1 - sure)
+        frames.add(f'{index}.jpg', f'day {index // 4}', 0, index % 2 == 0, score if index % 2 == 0 else 0 * score)
+        composites.add(f'{index}.jpg', f'day {index // 4}', score, truth * 0.5, 0 * score)
+    return Evidence(frames.build(), composites.build())
+
+
+def test_the_default_is_not_flattered_by_what_is_sure_of_spoilt_masks(plain):
+    crf = spoilt(plain, sure=0.999, found=0.3)
+    both = {'plain': plain, 'crf': crf}
+    assert choose(both, DEFAULT_RULE).candidate == 'crf', 'the rule alone is'
+    choice = choose_by_default(both)
+    assert (choice.candidate, choice.rule) == ('plain', DEFAULT_RULE)
+    assert choice.reason == 'left out, since others mark generated smoke far better: crf'
+    assert choose_by_default({'plain': plain}).reason == ''
+
+
+def test_the_default_where_composites_say_nothing(plain):
+    none = Evidence(plain.frames)
+    assert choose_by_default({'none': none}).rule == RULE_WITHOUT_COMPOSITES
+    blind = spoilt(plain, sure=0.6, found=0.01)
+    choice = choose_by_default({'blind': blind})
+    assert choice.rule == RULE_WITHOUT_COMPOSITES and choice.reason.startswith('generated smoke says nothing of blind')
+    assert choose_by_default({'blind': blind, 'plain': plain}).candidate == 'plain'
