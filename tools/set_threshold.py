@@ -24,8 +24,8 @@ def main() -> None:
     with tool_session():
         from mmwsss.weights.threshold_shift import write_at_threshold
 
-        done = write_at_threshold(args.checkpoint, args.threshold, args.out)
-        print(f'{args.out}: logits of the classes {done["shift"]:+.3f}; a probability of {args.threshold:g} is now 0.5')
+        write_at_threshold(args.checkpoint, args.threshold, args.out)
+        print(f'{args.out}: what was a probability of {args.threshold:g} is now 0.5')
 
 
 if __name__ == '__main__':

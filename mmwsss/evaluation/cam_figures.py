@@ -18,9 +18,9 @@ THRESHOLDS = np.arange(101) / 100
 """The paper's 101 thresholds."""
 
 
-def place_of(threshold: float) -> int:
-    """Place among :data:`THRESHOLDS` of the nearest one."""
-    return int(np.abs(THRESHOLDS - threshold).argmin())
+def place_of(threshold: float, thresholds: np.ndarray = THRESHOLDS) -> int:
+    """Place of the nearest one among some thresholds."""
+    return int(np.abs(thresholds - threshold).argmin())
 
 
 def co_occurrence(cam: np.ndarray, context: np.ndarray) -> float | None:

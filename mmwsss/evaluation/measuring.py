@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.datasets.groups import FrameGroup
+from mmwsss.evaluation.cam_figures import place_of
 from mmwsss.evaluation.evidence import CUTS, THRESHOLDS, CompositeCurves, Evidence, FrameCurves
 from mmwsss.evaluation.rules import composites_iou, own_probabilities
 from mmwsss.utils.errors import InputError
@@ -18,11 +19,6 @@ OPACITIES = (0.0, 0.35, 0.5, 0.65, 1.0)
 """Borders of the bands of a plume's mean opacity."""
 _FOUND = 0.25  # share of a plume from which on it counts as found
 _TINY = 1e-12
-
-
-def place_of(threshold: float) -> int:
-    """Place in :data:`~mmwsss.evaluation.evidence.THRESHOLDS` of the nearest one."""
-    return int(np.abs(THRESHOLDS - threshold).argmin())
 
 
 def interval(
@@ -76,7 +72,7 @@ def measure(evidence: Evidence, threshold: float, groups: Sequence[FrameGroup] |
     Raises:
         ValueError: If there is neither a frame without the class nor a composite.
     """
-    place = place_of(threshold)
+    place = place_of(threshold, THRESHOLDS)
     frames, composites = evidence.frames, evidence.composites
     if composites is None and frames.positive.all():
         raise InputError('Expected composites or frames without the class to measure with, but got neither.')
@@ -154,7 +150,7 @@ def _table(area: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def missed(composites: CompositeCurves, threshold: float) -> list[int]:
     """Composites from the least found one on: by the share of the smoke's pixels that is marked."""
-    place = place_of(threshold)
+    place = place_of(threshold, THRESHOLDS)
     recall = composites.hits[:, place, -1] / np.maximum(composites.truth[:, -1], _TINY)
     order = np.argsort(recall, kind='stable').tolist()
     return [row for row in order if composites.truth[row, -1] > 0]

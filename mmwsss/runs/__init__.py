@@ -4,7 +4,8 @@ Where a run's result is decided: its key in :mod:`mmwsss.runs.keys`, what it doe
 it stands in :mod:`mmwsss.runs.store`.
 """
 
-from mmwsss.runs.pipeline import Pipeline, load_pipeline
+from mmwsss.runs.loading import load_pipeline
+from mmwsss.runs.pipeline import Pipeline
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.store import StaleRunError, State, Store
 

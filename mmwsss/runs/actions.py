@@ -185,12 +185,12 @@ def _at_threshold(work: Work) -> dict[str, Any]:
     """The segmentor whose most probable class is what the given one shows above a threshold."""
     from mmwsss.weights.threshold_shift import write_at_threshold
 
-    threshold = float(work.inputs.get('threshold', work.settings.get('threshold', 0.5)))
-    figures = write_at_threshold(work.inputs['checkpoint'], threshold, work.folder / 'segmentor.pth')
+    threshold = float({**work.settings, **work.inputs}['threshold'])
+    write_at_threshold(work.inputs['checkpoint'], threshold, work.folder / 'segmentor.pth')
     source = 'no mask' if 'threshold' in work.inputs else 'config'
     return {
         'files': {'checkpoint': 'segmentor.pth'},
-        'figures': {'shifted_to': figures['threshold'], 'threshold_source': f'{source}: {threshold:.2f}'},
+        'figures': {'shifted_to': threshold, 'threshold_source': f'{source}: {threshold:.2f}'},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,9 @@ class Pipeline:
         return load_config(first.config, first.get('options'), data=self.data, scale=self.cfg.get('scale'))
 
     def _add(self, name: str, entry: dict[str, Any]) -> None:
-        if entry.get('action') == 'weights':
-            self._weights(name, entry)
-            return
-        if entry.get('action') == 'at_threshold':
-            self._at_threshold(name, entry)
-            return
         if entry.get('action'):
-            self._without_masks(name, entry)
+            own = {'weights': self._weights, 'at_threshold': self._at_threshold}
+            own.get(entry['action'], self._without_masks)(name, entry)
             return
         kind = load_config(entry['config']).get('kind')
         build = {'classifier': self._classifier, 'pseudo': self._masks, 'segmentor': self._segmentor}.get(kind)
@@ -207,6 +202,8 @@ class Pipeline:
                 raise InputError(f'Expected segmentors in of for {name}, but {network!r} is none.')
         self.stages[name] = 'segmentor'
         settings = dict(entry.get('settings') or {})
+        if 'threshold' not in {**inputs, **settings}:
+            raise InputError(f'Expected a choice in of for {name}, or a threshold in its settings, but got neither.')
         self._tested(name, entry, self._run(name, 'at_threshold', entry, inputs=inputs, settings=settings))
 
     def _without_masks(self, name: str, entry: dict[str, Any]) -> None:
@@ -290,30 +287,3 @@ class Pipeline:
     def results(self) -> dict[str, dict[str, Any]]:
         """The results that stand, by name."""
         return {name: result for name, run in self.runs.items() if (result := self.store.finished(run)) is not None}
-
-
-def load_pipeline(
-    path: str | Path,
-    options: Mapping[str, Any] | Iterable[str] | None = None,
-    data: str | None = None,
-    scale: str | None = None,
-) -> Config:
-    """Read a pipeline config.
-
-    Args:
-        path: The config.
-        options: Variables and keys.
-        data: Description of the data that takes the place of the config's.
-        scale: Size of the networks that takes the place of the config's.
-
-    Raises:
-        InputError: If it is another kind of config.
-    """
-    cfg = load_config(path, options)
-    if cfg.get('kind') != 'pipeline':
-        raise InputError(f"Expected a config of kind 'pipeline', but {path} is of kind {cfg.get('kind')!r}.")
-    if data is not None:
-        cfg.merge_from_dict({'data': data})
-    if scale is not None:
-        cfg.merge_from_dict({'scale': scale})
-    return cfg

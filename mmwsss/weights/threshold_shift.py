@@ -51,9 +51,7 @@ def shift_threshold(state: Mapping[str, torch.Tensor], threshold: float, name: s
     return {**state, BIAS: shifted}
 
 
-def write_at_threshold(
-    checkpoint: str | Path, threshold: float, out: str | Path, trust: bool | None = None
-) -> dict[str, float]:
+def write_at_threshold(checkpoint: str | Path, threshold: float, out: str | Path, trust: bool | None = None) -> None:
     """Write an ordinary checkpoint whose plain masks are those of another one above a threshold.
 
     Config and classes go with it; the optimizer's state does not.
@@ -64,9 +62,6 @@ def write_at_threshold(
         out: File to write.
         trust: See :func:`~mmwsss.weights.trust.trusted`.
 
-    Returns:
-        dict: ``threshold``, that of the given checkpoint, and ``shift``, what was added to the logits of the classes.
-
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: See :func:`shift_threshold`.
@@ -76,4 +71,3 @@ def write_at_threshold(
     meta = {**found.get('meta', {}), 'at_threshold': threshold}
     with atomic_write(out, 'wb') as handle:
         torch.save({'meta': meta, 'state_dict': state}, handle)
-    return {'threshold': threshold, 'shift': -math.log(threshold / (1 - threshold))}

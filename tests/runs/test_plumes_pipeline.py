@@ -79,6 +79,11 @@ def test_only_a_segmentor_is_written_at_a_threshold(finished, tmp_path):
     cfg.runs.final.of = 'masks_1'
     with pytest.raises(ValueError, match="Expected segmentors in of for final, but 'masks_1' is none"):
         Pipeline(cfg, print)
+    cfg.runs.final.of = 'segmentor_1'
+    with pytest.raises(ValueError, match='a choice in of for final, or a threshold in its settings, but got neither'):
+        Pipeline(cfg, print)
+    cfg.runs.final.settings = {'threshold': 0.2}
+    assert Pipeline(cfg, print).runs['final'].settings == {'threshold': 0.2}
 
 
 def test_masks_are_the_segmentors_and_of_the_labels_classes(finished):
