@@ -59,7 +59,12 @@ test_pipeline = [
     dict(type='mmwsss.LoadSegMap'),
     dict(type='PackSegInputs'),
 ]
-composites = dict(type='mmwsss.NegativeView', source=_base_.train_set, pipeline=plume_pipeline)
+composites = dict(
+    type='mmwsss.NegativeView',
+    source=_base_.train_set,
+    at_least=batch_size * steps_per_epoch,
+    pipeline=plume_pipeline,
+)
 pseudo_masks = dict(
     type='mmwsss.PseudoMaskDataset',
     pseudo_root=_base_.pseudo_root,

@@ -10,7 +10,12 @@ train_dataloader = dict(
         type='ConcatDataset',
         datasets=[
             _base_.labelled_images,
-            dict(type='mmwsss.NegativeView', source=_base_.train_set, pipeline=_base_.composite_pipeline),
+            dict(
+                type='mmwsss.NegativeView',
+                source=_base_.train_set,
+                at_least=_base_.batch_size * _base_.steps_per_epoch,
+                pipeline=_base_.composite_pipeline,
+            ),
         ],
     ),
 )

@@ -46,7 +46,8 @@ class Composer:
         kinds: Chances of the kinds of :data:`mmwsss.datasets.plume_kinds.KINDS`.
         second: Chance of a second plume.
         cut: Opacity from which on a pixel counts as smoke.
-        min_share: Smallest share of such pixels; a plume that left the frame is drawn anew, 8 times at most.
+        min_share: Smallest share of such pixels; a plume that left the frame is drawn anew, 8 times at most, and then
+            left out.
         grounded: Chance that smoke has its source at the skyline, where the frame shows one.
         behind: Chance that smoke stands behind the skyline, which then cuts it off below.
         lookalike: Chance of a look-alike, with smoke and without.
@@ -93,17 +94,17 @@ class Composer:
             smoke: Whether there is smoke at all.
 
         Returns:
-            The composite; its matte is all 0 without smoke.
+            The composite; its matte is all 0 without smoke, and where no plume fitted into the frame.
         """
         clean = img.astype(np.float32)
         name = lookalikes.draw_lookalike(rng, self.lookalikes) if rng.random() < self.lookalike else None
         layer = None if name is None else lookalikes.LOOKALIKES[name](rng, clean)
+        grain = measure_grain(clean) if self.grain and (smoke or layer is not None) else Grain(0.0, 0.0)
+        sky = lookalikes.sky_mask(clean) if smoke else None
         if layer is not None and name not in lookalikes.LENS:
-            clean = lookalikes.lay(clean, layer)
+            clean = self._lay_behind(rng, clean, layer, grain)
         frame, matte = clean, np.zeros(img.shape[:2], np.float32)
-        if smoke:
-            grain = measure_grain(img.astype(np.float32)) if self.grain else Grain(0.0, 0.0)
-            sky = lookalikes.sky_mask(img.astype(np.float32))
+        if sky is not None:
             for _ in range(1 + int(rng.random() < self.second)):
                 frame, opacity = self._add_plume(rng, frame, grain, sky)
                 matte = 1 - (1 - matte) * (1 - opacity)
@@ -112,6 +113,17 @@ class Composer:
         if smoke and self.quality is not None:
             frame = recompress(frame, matte, int(rng.integers(self.quality[0], self.quality[1] + 1)))
         return Composite(_to_uint8(frame), _to_uint8(clean), matte)
+
+    def _lay_behind(
+        self, rng: np.random.Generator, frame: np.ndarray, layer: lookalikes.Layer, grain: Grain
+    ) -> np.ndarray:
+        """A look-alike with the frame's noise and compression: neither may tell it from smoke."""
+        colour, cover = layer
+        matte = cover.max(2)
+        frame = lookalikes.lay(frame, (add_grain(rng, colour, matte, grain), cover))
+        return (
+            frame if self.quality is None else recompress(frame, matte, int(rng.integers(*self.quality, endpoint=True)))
+        )
 
     def _add_plume(
         self, rng: np.random.Generator, frame: np.ndarray, grain: Grain, sky: np.ndarray
@@ -127,6 +139,8 @@ class Composer:
                 plume.matte = plume.matte * sky
             if self.min_share <= float((plume.matte > self.cut).mean()) <= _MAX_SHARE:
                 break
+        else:
+            return frame, np.zeros(frame.shape[:2], np.float32)
         if grain.blur > 0.4:  # nothing in a soft frame is sharper than the frame
             soft = cv2.GaussianBlur(plume.matte, (0, 0), grain.blur)
             plume.matte = np.where(soft < plumes.FLOOR / 2, 0, soft)

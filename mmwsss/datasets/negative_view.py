@@ -53,11 +53,17 @@ class NegativeView(ImageLabelView):
 
     Args:
         source: Config of a data set of images with labels, such as :class:`~mmwsss.datasets.ImageLabelDataset`.
+        at_least: The images are listed again, each under a number of its own, until there are that many. An image that
+            a sampler takes several times an epoch then gets another plume each time.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
         ValueError: If every image shows a class.
     """
+
+    def __init__(self, source: dict, at_least: int = 0, **kwargs: Any) -> None:
+        self._at_least = at_least
+        super().__init__(source, **kwargs)
 
     def is_shown(self, info: dict) -> bool:
         """Whether its label has no class."""
@@ -70,4 +76,4 @@ class NegativeView(ImageLabelView):
             raise InputError(
                 f'Expected images without any class to blend smoke into, but all {len(self._source)} show one.'
             )
-        return data_list
+        return data_list * max(-(-self._at_least // len(data_list)), 1)

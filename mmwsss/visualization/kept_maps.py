@@ -9,7 +9,7 @@ from mmwsss.exports.mask_folder import MaskFolder, MaskItem
 from mmwsss.utils.errors import InputError
 
 DOUBT_BAND = 0.1
-"""How near to the threshold a pixel's map value must lie to count as undecided."""
+"""How near to the threshold a pixel's map value may lie to count as undecided; half of the room at a side at most."""
 
 
 def read_maps(folder: MaskFolder, item: MaskItem) -> list[tuple[int, np.ndarray]]:
@@ -62,6 +62,6 @@ def doubt(maps: list[tuple[int, np.ndarray]], threshold: float) -> float | None:
     if not maps:
         return None
     highest = np.max([row for _, row in maps], axis=0)
-    could_be = highest > threshold - DOUBT_BAND
-    undecided = could_be & (highest < threshold + DOUBT_BAND)
+    could_be = highest > threshold - min(DOUBT_BAND, threshold / 2)
+    undecided = could_be & (highest < threshold + min(DOUBT_BAND, (1 - threshold) / 2))
     return float(undecided.sum() / could_be.sum()) if could_be.any() else 1.0

@@ -53,6 +53,19 @@ def test_smoke_comes_with_its_mask(toy):
     assert all(not dataset[index]['data_samples'].gt_sem_seg.data.any() for index in range(4))
 
 
+def test_a_frame_that_comes_again_in_an_epoch_has_another_plume(toy):
+    pipeline = [{'type': 'mmwsss.LoadPicture'}, {'type': 'mmwsss.PastePlume', 'prob': 1.0, 'lookalike': 0.0}]
+    dataset = NegativeView(source(toy), at_least=10, pipeline=pipeline)
+    assert len(dataset) == 12
+    from mmwsss.engine.hooks.set_epoch import seeded_transforms
+
+    (paste,) = seeded_transforms(dataset)
+    paste.set_epoch(0)
+    first, again = dataset[1], dataset[5]
+    assert first['img_path'] == again['img_path'] and not np.array_equal(first['plume_matte'], again['plume_matte'])
+    assert len(NegativeView(source(toy), at_least=4, pipeline=[])) == 4
+
+
 def test_an_image_with_a_class_has_no_empty_mask():
     results = {'img': np.zeros((4, 6, 3), np.uint8), 'gt_label': np.array([], np.int64), 'seg_fields': []}
     made = EmptySegMap()(results)

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmwsss.datasets import PlumeScenes
+from mmwsss.datasets.composites import Composer
 from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.transforms import PastePlume
 from mmwsss.engine.hooks.set_epoch import seeded_transforms
@@ -74,6 +75,28 @@ def test_lookalikes_change_neither_label_nor_matte():
         assert np.array_equal(after['img'], after['img_clean'])
         changed += not np.array_equal(after['img'], before['img'])
     assert changed > 6
+
+
+def test_lookalikes_have_the_frames_noise():
+    frame = item((), size=(96, 96))['img']
+    light = {'lookalike': 1.0, 'lookalikes': {'fog': 1.0}, 'quality': None}
+
+    def roughness(grain, seed):
+        made = Composer(**light, grain=grain).compose(np.random.default_rng(seed), frame, smoke=False).clean
+        return np.abs(np.diff(made[-24:].astype(float).mean(2), axis=1)).mean()
+
+    plain = np.abs(np.diff(frame[-24:].astype(float).mean(2), axis=1)).mean()
+    smooth, grained = (np.mean([roughness(grain, seed) for seed in range(8)]) for grain in (False, True))
+    assert smooth < 0.8 * plain and abs(grained - plain) < 0.5 * (plain - smooth)
+
+
+def test_a_plume_that_never_fits_is_left_out():
+    transform = pasted(prob=1.0, lookalike=0.0, min_share=1.0)
+    for index in range(3):
+        before = item((), index)
+        after = transform(dict(before))
+        assert after['gt_label'].size == 0 and np.array_equal(after['img'], before['img'])
+        assert not after['plume_matte'].any() and not after['gt_seg_map'].any()
 
 
 def test_chance():

@@ -312,6 +312,7 @@ def _names(page):
 def test_order_limit_and_errors(folder, tmp_path):
     maps = [(1, np.array([[0.0, 0.3, 0.9, 0.21]]))]
     assert doubt(maps, 0.3) == 2 / 3 and doubt([], 0.3) is None and doubt([(1, np.zeros((2, 2)))], 0.3) == 1
+    assert doubt([(1, np.array([[0.7, 0.9, 0.95, 1.0]]))], 0.88) == 1 / 3  # above a high threshold there is little room
     done = write_review(folder, tmp_path / 'r.html', limit=2, positives_only=True)
     assert (done['images'], done['available'], done['with_maps']) == (2, 2, 1)
     assert done['bytes'] == (tmp_path / 'r.html').stat().st_size

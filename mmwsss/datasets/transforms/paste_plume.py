@@ -101,10 +101,10 @@ class PastePlume(SeededTransform):
         results['plume_matte'] = np.zeros(results['img'].shape[:2], np.float32)
         if lacks_class(results, self.class_index, type(self).__name__):
             rng = self.generator(results)
-            smoke = bool(rng.random() < self.prob)
-            composite = self.composer.compose(rng, results['img'], smoke)
-            results['img'] = composite.img
-            if smoke:
+            composite = self.composer.compose(rng, results['img'], bool(rng.random() < self.prob))
+            seen = bool(composite.matte.max() > self.composer.cut)  # all but always, where smoke was asked for
+            results['img'] = composite.img if seen else composite.clean
+            if seen:
                 self._label(results, composite.matte)
             if self.keep_clean:
                 results['img_clean'] = composite.clean

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dataset import worker_init_fn
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -19,8 +22,13 @@ _KEY = 'mmwsss_random_states'
 class ExactResumeHook(Hook):
     """Keep the states of the random generators in every checkpoint and restore them after ``resume``.
 
-    Dropout, augmentation in the main process and the seeds that loaders give their workers then go on where they
-    stopped. MMEngine keeps weights, optimiser and schedules; its sampler follows the epoch number by itself.
+    Dropout and augmentation in the main process then go on where they stopped. MMEngine keeps weights, optimiser and
+    schedules; its sampler follows the epoch number by itself.
+
+    Workers of the training's loader are seeded by the run's seed, the epoch, the rank and the worker. By itself
+    MMEngine seeds those that are started anew for every epoch alike each time, so that the first picture of an epoch
+    always gets the first crop, flip and colour. Workers that live for several epochs (``persistent_workers``) are
+    seeded once, and again where a run is resumed.
     """
 
     priority = 'VERY_LOW'
@@ -42,7 +50,10 @@ class ExactResumeHook(Hook):
             self._states = checkpoint.get(_KEY)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Restore them once, after everything that building the run drew."""
+        """Seed the workers of this epoch, and restore the states once, after everything that building the run drew."""
+        loader = runner.train_dataloader
+        seed = int(np.random.SeedSequence([runner.seed, runner.epoch]).generate_state(1)[0] >> 1)
+        loader.worker_init_fn = partial(worker_init_fn, num_workers=loader.num_workers, rank=get_rank(), seed=seed)
         states = self.__dict__.pop('_states', None)
         if states is None:
             return
