@@ -77,9 +77,9 @@ def toy_variables(root: Path, masks: bool = True, val: bool = False, test: bool 
     return variables
 
 
-def toy_data_file(root: Path) -> Path:
+def toy_data_file(root: Path, **splits: bool) -> Path:
     """The same as a file for ``--data``, beside the folders."""
-    content = {**toy_variables(root), 'negative_classes': ['no_smoke']}
+    content = {**toy_variables(root, **splits), 'negative_classes': ['no_smoke']}
     path = root / 'data.py'
     path.write_text('\n'.join(f'{name} = {value!r}' for name, value in content.items()))
     return path

@@ -16,6 +16,7 @@ from mmwsss.cli.arguments import (
     tool_parser,
 )
 from mmwsss.cli.session import tool_session
+from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import json_text, write_json
 
 
@@ -45,9 +46,11 @@ def calibrate(args: argparse.Namespace) -> dict[str, Any]:
     """The bound, and the risk elsewhere."""
     cfg, model_cfg = config_of(args), model_config_of(args)
     from mmwsss.apis import init_for_maps  # imports the networks
-    from mmwsss.apis.calibration import collect_false_alarms
+    from mmwsss.apis.calibration import collect_false_alarms, why_no_promise
     from mmwsss.apis.score_maps import data_split
 
+    if reason := why_no_promise(cfg, args.split, grouping_of(args, '')):
+        raise InputError(f'Expected --split and --blocks that a promise can rest on, but {reason}.')
     model = init_for_maps(cfg, args.checkpoint, model_cfg)
 
     def collect(split: str) -> Any:

@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """The choice, and what stood beside it."""
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations  # imports the networks
     from mmwsss.apis.evidence import EvidencePlan
+    from mmwsss.apis.score_maps import data_split
     from mmwsss.config import load_config
     from mmwsss.config.options import ABSENT, parse_text, split_options
 
@@ -74,7 +75,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             for checkpoint in args.checkpoints:
                 name = ' '.join([Path(config).stem, *(f'{key}={value}' for key, value in values.items()), checkpoint])
                 candidates.append(Candidate(name.replace('/', '_'), cfg, checkpoint, values, model_config_of(args)))
-    plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, ''))
+    root = data_split(candidates[0].cfg, args.split).metainfo['image_root']
+    plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, root))
     best, choice = choose_candidate(candidates, args.split, args.rule, plan, args.keep)
     return {
         'rule': choice.rule,

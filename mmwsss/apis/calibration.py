@@ -7,11 +7,38 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
-from mmwsss.apis.score_maps import scored_frames, split_indices, spread
+from mmwsss.apis.score_maps import scored_frames, split_config, split_indices, split_name, spread
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.evaluation.conformal import FalseAlarmBound, FalseAlarms
 from mmwsss.utils.errors import InputError
+
+
+def why_no_promise(cfg: Config, split: str | None, grouping: Grouping) -> str | None:
+    """Why nothing can be promised on a split whatever its frames show; None where it can.
+
+    Frames must have trained nothing, nor may others of their block: a frame that was kept aside one by one has its
+    neighbours of the same minute in the training set.
+
+    Args:
+        cfg: A config with data sets.
+        split: See :func:`~mmwsss.apis.score_maps.data_split`.
+        grouping: What a block is.
+    """
+    name = split_name(cfg, split)
+    if name == 'train':
+        return 'there are no frames that trained nothing'
+    if name != 'aside':
+        return None
+    kept = split_config(cfg, name)
+    if not (kept.get('group_pattern') or kept.get('group_file')):
+        return (
+            'frames were kept aside one by one, so that others of the same day trained the network: blocks must say '
+            'what repeats itself, such as a day of a camera'
+        )
+    if grouping.pattern is None and grouping.table is None:
+        return 'blocks must say what repeats itself, as they did where frames were kept aside'
+    return None
 
 
 def collect_false_alarms(

@@ -134,14 +134,22 @@ def data_split(cfg: Config, split: str | None = None) -> ImageDataset:
     return DATASETS.build(split_config(cfg, split))
 
 
+_SETS = {'aside': 'aside_set', 'val': 'val_set', 'test': 'test_set', 'train': 'pseudo_set'}
+
+
+def split_name(cfg: Config, split: str | None = None) -> str:
+    """The split that :func:`data_split` takes."""
+    if split is not None:
+        return split
+    return next(name for name in ('aside', 'val', 'train') if cfg.get(_SETS[name]) or name == 'train')
+
+
 def split_config(cfg: Config, split: str | None = None) -> dict[str, Any]:
     """The config of :func:`data_split`'s data set."""
-    keys = {'aside': 'aside_set', 'val': 'val_set', 'test': 'test_set', 'train': 'pseudo_set'}
-    if split is None:
-        split = next(name for name in ('aside', 'val', 'train') if cfg.get(keys[name]) or name == 'train')
-    if split not in keys or not cfg.get(keys[split]):
+    split = split_name(cfg, split)
+    if split not in _SETS or not cfg.get(_SETS[split]):
         raise InputError(f'Expected data with a split {split!r} in {cfg.filename}, but they have none.')
-    settings: dict[str, Any] = cfg[keys[split]].to_dict()
+    settings: dict[str, Any] = cfg[_SETS[split]].to_dict()
     settings['data_prefix'] = {'img_path': settings['data_prefix']['img_path']}
     settings.pop('mask_values', None)
     return settings

@@ -14,6 +14,7 @@ from mmwsss.apis.judge import Encoder
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.pictures import read_picture
+from mmwsss.datasets.votes import probability_of
 from mmwsss.evaluation.suspects import Suspects, find_suspects
 from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write, path_below
@@ -59,7 +60,8 @@ def label_suspects(
     indices = range(len(dataset))
     paths = [dataset.get_data_info(index)['img_path'] for index in indices]
     blocks = [group.block for group in (grouping or Grouping()).all(paths)]
-    return find_suspects((encoder or Encoder()).of_dataset(dataset, indices), image_labels(dataset), blocks, folds)
+    features = (encoder or Encoder()).of_dataset(dataset, indices)
+    return find_suspects(features, image_labels(dataset), blocks, folds, seed=seed)
 
 
 def suspect_rows(dataset: ImageDataset, suspects: Suspects, limit: int) -> list[dict[str, Any]]:
@@ -143,8 +145,10 @@ def read_answers(path: str | Path) -> dict[str, str]:
 def write_answered_labels(dataset: ImageDataset, answers: Mapping[str, str], out: str | Path) -> dict[str, int]:
     """Write the labels of a data set as a CSV with votes: ``path,label,votes_for,votes_against``.
 
-    An image without an answer keeps its label, undoubted. One with an answer has one vote of whoever labelled it, and
-    those of :data:`VOTES`: a label that is called wrong is read as its opposite, and no image is ever left out.
+    An image without an answer keeps its label, votes and doubts. An answer adds the votes of :data:`VOTES` to those
+    that stand there, or to the one vote of whoever labelled the image: such a label that is called wrong is read as its
+    opposite. No image is ever left out. Data with probabilities get a ``probability`` in the place of votes; one stands
+    for two votes, shared out as it says.
 
     Args:
         dataset: The images; it reads the new file in the place of its own label file.
@@ -159,22 +163,35 @@ def write_answered_labels(dataset: ImageDataset, answers: Mapping[str, str], out
     """
     classes, root = list(dataset.metainfo['classes']), dataset.metainfo.get('image_root') or '.'
     rows, left = [], dict(answers)
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    votes = not any(len(info.get('doubt', ())) == 1 for info in infos)
+    for info in infos:
         path = path_below(info['img_path'], root)
         answer = left.pop(path, None)
-        votes: tuple[Any, Any] = ('', '')
         if answer == 'wrong' and not info['gt_label'].size and len(classes) > 1:
             raise InputError(
                 f'Expected a label that says which of {classes} is on {path}: write it into the label file by hand.'
             )
-        if answer is not None:
-            votes = (1 + VOTES[answer][0], VOTES[answer][1])
-        rows.append([path, _names(set(info['gt_label'].tolist()), classes), *votes])
+        written = set(info.get('written_label', info['gt_label']).tolist())
+        rows.append([path, _names(written, classes), *_answered(info, written, answer, votes)])
     if left:
         raise InputError(f'Expected answers on images of the data set, but {next(iter(left))} is none of them.')
     with atomic_write(out) as handle:
         writer = csv.writer(handle, lineterminator='\n')
-        writer.writerows([['path', 'label', 'votes_for', 'votes_against'], *rows])
+        columns = ('votes_for', 'votes_against') if votes else ('probability',)
+        writer.writerows([['path', 'label', *columns], *rows])
     counts = {answer: sum(given == answer for given in answers.values()) for answer in ANSWERS}
     return {'images': len(rows), **counts}
+
+
+def _answered(info: Mapping[str, Any], written: set[int], answer: str | None, votes: bool) -> tuple[Any, ...]:
+    """The cells behind path and label: what stood there, and the answer, which is on the label as it is read."""
+    doubt = tuple(f'{value:g}' for value in info.get('doubt', ()))
+    if answer is None:
+        return doubt or (('', '') if votes else ('',))
+    added = VOTES[answer] if written == set(info['gt_label'].tolist()) else VOTES[answer][::-1]
+    if votes:
+        own = info.get('doubt') or (1, 0)
+        return tuple(f'{old + new:g}' for old, new in zip(own, added))
+    (probability,) = info.get('doubt') or (probability_of(1, 0),)
+    return (f'{(2 * probability + added[0]) / (2 + sum(added)):.4g}',)

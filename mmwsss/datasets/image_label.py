@@ -195,16 +195,18 @@ class ImageLabelDataset(BaseDataset):
         gt_label = np.unique(np.array([index[spelling(name)] for name in wanted], np.int64))
         target = np.zeros(len(index), np.float32)
         target[gt_label] = 1
+        written = gt_label
         if row.probability is not None:
             target = self._doubted(target, row)
             gt_label = np.flatnonzero(target >= 0.5)
         gt_score = np.zeros_like(target)
         gt_score[gt_label] = 1
-        return {
+        item = {
             'img_path': osp.join(self.data_prefix['img_path'], row.path),
             'gt_label': gt_label,
             'gt_score': gt_score if self.test_mode else target,  # figures and maps know yes and no alone
         }
+        return {**item, 'written_label': written, 'doubt': row.doubt} if row.doubt else item
 
     def _doubted(self, target: np.ndarray, row: LabelRow) -> np.ndarray:
         """Probabilities (K,) of the classes, where those of ``target`` are right with ``row.probability``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mmwsss.datasets.folder_scan import FolderScan
 from mmwsss.datasets.spelling import spelling
+from mmwsss.datasets.votes import probability_of
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,18 @@ class LabelRow:
         path: As the file has it, relative to the image folder.
         labels: Names; none for "no class".
         where: File and line, for a message.
-        probability: How probable it is that the labels are right, in [0, 1]; None: nobody doubts them.
+        doubt: Votes for and against the labels, or the probability that they are right; empty: nobody doubts them.
     """
 
     path: str
     labels: tuple[str, ...]
     where: str
-    probability: float | None = None
+    doubt: tuple[float, ...] = ()
+
+    @property
+    def probability(self) -> float | None:
+        """How probable it is that the labels are right, in [0, 1]; None: nobody doubts them."""
+        return probability_of(*self.doubt) if len(self.doubt) == 2 else next(iter(self.doubt), None)
 
 
 @dataclass

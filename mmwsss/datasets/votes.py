@@ -32,8 +32,8 @@ def probability_of(votes_for: float, votes_against: float) -> float:
     return (votes_for + 0.5) / (votes_for + votes_against + 1)
 
 
-def read_doubt(cells: list[str], columns: tuple[str, ...], where: str) -> float | None:
-    """The probability that a row's label is right, of the cells behind path and label.
+def read_doubt(cells: list[str], columns: tuple[str, ...], where: str) -> tuple[float, ...]:
+    """What a row says of its label's being right, of the cells behind path and label.
 
     Args:
         cells: One a column; all empty where there are neither votes nor doubts.
@@ -41,20 +41,21 @@ def read_doubt(cells: list[str], columns: tuple[str, ...], where: str) -> float 
         where: File and line, for a message.
 
     Returns:
-        float | None: in [0, 1]; None: nobody doubts it.
+        tuple: votes for and against, or a probability in [0, 1]; empty: nobody doubts it.
 
     Raises:
         ValueError: If a cell is no number of its range.
     """
     texts = [cell.strip() for cell in cells]
     if not any(texts):
-        return None
+        return ()
     try:
-        values = [float(text) for text in texts]
+        values = tuple(float(text) for text in texts)
         if len(values) == 2:
-            return probability_of(*values)
+            probability_of(*values)
+            return values
         if 0 <= values[0] <= 1:
-            return values[0]
+            return values
     except ValueError:
         pass
     expected = 'votes >= 0' if len(columns) == 2 else 'a probability in [0, 1]'

@@ -217,7 +217,7 @@ ACTIONS: dict[str, Action] = {
     'test': Action('testing', _test, ('checkpoint',), _test_data),
     'at_threshold': Action('writing', _at_threshold, ('checkpoint', 'threshold')),
     'choose': Action('choosing', choose, CHECKPOINTS, labelled_data),
-    'calibrate': Action('calibrating', calibrate, ('checkpoint',), labelled_data),
+    'calibrate': Action('calibrating', calibrate, ('checkpoint', 'threshold'), labelled_data),
     'measure': Action('measuring', measure, ('checkpoint', 'threshold'), labelled_data),
 }
 """Every action by its name."""

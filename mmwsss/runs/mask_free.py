@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmengine.config import Config
@@ -50,6 +51,8 @@ def mask_free_inputs(
         output: Finds an output by its name.
     """
     action, settings = entry['action'], dict(entry.get('settings') or {})
+    if len(networks) > len(CHECKPOINTS):
+        raise InputError(f'Expected at most {len(CHECKPOINTS)} networks to choose from, but got {len(networks)}.')
     inputs = {key: output(network) for key, network in zip(CHECKPOINTS, networks)}
     if action == 'choose':
         return inputs, {**settings, 'names': list(networks)}
@@ -60,8 +63,7 @@ def mask_free_inputs(
         if action == 'calibrate':
             among = math.prod([len(chosen.settings['names']), *(len(values) for values in varied.values())])
             settings.setdefault('among', among)
-        if action == 'measure':
-            inputs['threshold'] = Output(chosen, 'threshold')
+        inputs['threshold'] = Output(chosen, 'threshold')
     return inputs, settings
 
 
@@ -134,29 +136,40 @@ def calibrate(work: Work) -> dict[str, Any]:
     """Bound false alarms by ``alpha`` (of ``risk``, with ``confidence`` and ``min_share``), or say why it cannot be.
 
     A network that was chosen ``among`` m on the very frames that calibrate is no longer independent of them. Each of
-    the m is then bounded by alpha / m, so that the chosen one, whichever it is, is bounded by their sum.
+    the m is then bounded by alpha / m, so that the chosen one, whichever it is, is bounded by their sum, alpha; with a
+    ``confidence`` each is bounded by alpha itself, in 1 - (1 - confidence) / m of calibrations.
+
+    Where a threshold was chosen, figures say whether masks cut at it are ``covered``: it is not below the bound's.
     """
     from mmwsss.apis import init_for_maps
-    from mmwsss.apis.calibration import collect_false_alarms
+    from mmwsss.apis.calibration import collect_false_alarms, why_no_promise
     from mmwsss.apis.score_maps import data_split, split_indices
     from mmwsss.evaluation.conformal import TooFewBlocksError
 
     cfg, settings = work.config(), work.settings
     dataset = data_split(cfg, settings.get('split'))
+    grouping = _grouping(settings, dataset.metainfo['image_root'])
+    if reason := why_no_promise(cfg, settings.get('split'), grouping):
+        return _no_bound(work, reason)
     if not split_indices(dataset)[1]:
         return _no_bound(work, 'every frame that was kept aside shows a class')
     model = init_for_maps(cfg, work.inputs['checkpoint'])
-    grouping = _grouping(settings, dataset.metainfo['image_root'])
     collected = collect_false_alarms(cfg, model, dataset, grouping, settings.get('min_share', 0.001))
-    risk, confidence = settings.get('risk', 'frames'), settings.get('confidence')
+    alpha, confidence = settings.get('alpha', 0.01), settings.get('confidence')
     among = settings.get('among', 1)
+    shared = (alpha / among, None) if confidence is None else (alpha, 1 - (1 - confidence) / among)
     try:
-        bound = collected.bound(settings.get('alpha', 0.01) / among, risk, confidence)
+        bound = replace(collected.bound(shared[0], settings.get('risk', 'frames'), shared[1]), alpha=alpha)
+        bound = replace(bound, confidence=confidence)
     except TooFewBlocksError as error:
         chosen = f' The bound is shared by the {among} networks that one was chosen from.' if among > 1 else ''
         return _no_bound(work, f'{error}{chosen}')
     work.on_message(f'{work.run.name}: {bound.sentence()}')
-    return {'values': {'alarm_threshold': bound.threshold}, 'figures': {**bound.to_dict(), 'among': among}}
+    figures = {**bound.to_dict(), 'among': among}
+    if 'threshold' in work.inputs:
+        chosen_threshold = float(work.inputs['threshold'])
+        figures.update(chosen_threshold=chosen_threshold, covered=chosen_threshold >= bound.threshold)
+    return {'values': {'alarm_threshold': bound.threshold}, 'figures': figures}
 
 
 def _no_bound(work: Work, reason: str) -> dict[str, Any]:

@@ -104,13 +104,15 @@ def test_a_classifiers_maps_are_weighed_by_its_own_doubt(trained):
 def test_the_tool(trained, tmp_path):
     root, path = trained
     command = [sys.executable, 'tools/calibrate.py', 'configs/pseudo/segmentor.py', str(path)]
-    command += ['--data', str(toy_data_file(root)), '--split', 'train', '--alpha', '0.3', '--risk', 'pixels']
+    command += ['--data', str(toy_data_file(root, val=True)), '--split', 'val', '--alpha', '0.3', '--risk', 'pixels']
     command += ['--blocks', r'(picture \d+)', '--out', str(tmp_path / 'bound.json')]
     command += ['--cfg-options', 'img_size=32', 'num_workers=0']
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((tmp_path / 'bound.json').read_text())
-    assert found['blocks'] == 10 and found['needed'] == 3 and found['observed'] <= 0.3
-    assert 'exchangeable with the 10 blocks' in found['promise'] and np.isfinite(found['threshold'])
+    assert found['blocks'] == 3 and found['needed'] == 3 and found['observed'] <= 0.3
+    assert 'exchangeable with the 3 blocks' in found['promise'] and np.isfinite(found['threshold'])
     done = subprocess.run([*command, '--alpha', '0.01'], capture_output=True, text=True, timeout=200, cwd=ROOT)
     assert done.returncode == 2 and 'error: Expected at least 99 blocks' in done.stderr
+    done = subprocess.run([*command, '--split', 'train'], capture_output=True, text=True, timeout=200, cwd=ROOT)
+    assert done.returncode == 2 and 'there are no frames that trained nothing' in done.stderr

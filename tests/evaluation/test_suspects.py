@@ -1,6 +1,7 @@
 """Wrong labels are found by what images of other photos say, and answers go back into the labels."""
 
 import csv
+import os.path as osp
 
 import numpy as np
 import pytest
@@ -115,6 +116,30 @@ def test_from_labels_to_answers_and_back(folder, tmp_path):
     targets = [float(info['gt_score'][0]) for info in infos]
     assert targets[5] == pytest.approx(0.375 if targets[5] < 0.5 else 0.625) and targets[2] == 1
     assert targets[8] == pytest.approx(0.625) and targets[0] == pytest.approx(3.5 / 4) and 0.3 < targets[1] < 0.5
+
+
+def test_answers_keep_the_votes_that_stand_there(folder):
+    names = [build(folder).get_data_info(index)['img_path'] for index in range(4)]
+    paths = [f'"{osp.relpath(name, folder)}"' for name in names]
+    cases = {
+        'votes_for,votes_against': (
+            ['smoke,2,1', 'no_smoke,0,1', 'smoke,1,3', 'smoke,,'],
+            [(2, 1), (0, 1), (3, 3), ()],
+        ),
+        'probability': (['smoke,0.9', 'no_smoke,0.2', 'smoke,0.3', 'smoke,'], [(0.9,), (0.2,), (0.65,), ()]),
+    }
+    (folder / 'a.csv').write_text(f'path,answer\n{paths[2]},wrong\n')  # it is read as no smoke, which is called wrong
+    for header, (labels, doubts) in cases.items():
+        rows = [f'{path},{label}' for path, label in zip(paths, labels)]
+        (folder / 'votes.csv').write_text('\n'.join([f'path,label,{header}', *rows]) + '\n')
+        before = build(folder, 'votes.csv')
+        write_answered_labels(before, read_answers(folder / 'a.csv'), folder / 'new.csv')
+        after = build(folder, 'new.csv')
+        for index, doubt in enumerate(doubts):
+            old, new = before.get_data_info(index), after.get_data_info(index)
+            assert new.get('doubt', ()) == pytest.approx(doubt)
+            assert index == 2 or new['gt_score'].tolist() == pytest.approx(old['gt_score'].tolist())
+        assert before.get_data_info(2)['gt_label'].size == 0 and after.get_data_info(2)['gt_label'].size == 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ RULES = {
     'chosen': {'action': 'choose', 'of': ['segmentor_0', 'again'], 'settings': {'vary': {'flip': [True, False]}}},
     'measured': {'action': 'measure', 'of': 'chosen', 'settings': {'pictures': 2}},
     'bound': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS}},
-    'refused': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.01}},
+    'refused': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.01, 'blocks': BLOCKS}},
+    'blind': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.9}},
+    'trained': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.9, 'split': 'train'}},
 }
 
 
@@ -55,7 +57,11 @@ def test_a_pipeline_ends_with_a_choice_a_measure_and_a_bound_or_its_reason(finis
     name, _, flip = free['chosen']['candidate'].partition(' flip=')
     assert f'/{name}/' in chosen['checkpoint'] and flip == str(chosen['flip'])
     assert free['measured']['threshold'] == chosen['threshold'] and 'low' in free['measured']['iou']
-    assert free['bound']['alpha'] == pytest.approx(0.9 / 4) and free['bound']['among'] == 4  # two networks, two flips
+    assert free['bound']['alpha'] == 0.9 and free['bound']['among'] == 4  # two networks, two flips: 0.9 / 4 each
+    assert free['bound']['chosen_threshold'] == chosen['threshold']
+    assert free['bound']['covered'] == (chosen['threshold'] >= free['bound']['threshold'])
+    assert 'blocks must say what repeats itself' in free['blind']['reason']
+    assert free['trained']['reason'] == 'there are no frames that trained nothing'
     assert free['bound']['observed'] <= 0.9 / 4 and 'exchangeable' in free['bound']['promise']
     assert 'Expected at least 99 blocks' in free['refused']['reason']
     assert any('no bound on false alarms: Expected at least 99' in line for line in lines)

@@ -28,8 +28,12 @@ Other states (discord, nothing yet, discarded) say nothing. Source: the document
 labelling tool."""
 
 
+DISCARDED = -2
+"""A clip that is bad, whatever others said of it."""
+
+
 def state_of(entry: Mapping[str, Any], where: str) -> int | None:
-    """The state that counts: that of the researchers where they decided, else that of the citizens.
+    """The state that counts: that of the researchers where they decided or discarded, else that of the citizens.
 
     Args:
         entry: Of a clip, with ``label_state``, and ``label_state_admin`` where researchers looked.
@@ -50,6 +54,8 @@ def state_of(entry: Mapping[str, Any], where: str) -> int | None:
             raise InputError(f'Expected a number as {key} in {where}, but got {entry[key]!r}.') from error
         if state in STATES:
             return state
+        if state == DISCARDED:
+            return None
     return None
 
 
