@@ -74,8 +74,15 @@ pseudo = dict(
     num_workers=num_workers,
     workers=workers,
     save_cam=save_cam,
-    generator=dict(type='mmwsss.CAMGenerator', method=method, scales=scales, flip=flip, per_scale_min_max=True),
+    generator=dict(
+        type='mmwsss.CAMGenerator',
+        method=method,
+        scales=scales,
+        flip=flip,
+        per_scale_min_max=True,
+        size_divisor=1,  # the classifier itself rounds sides up to whole patches
+    ),
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
-    refine=[crf_step, dict(type='mmwsss.ThresholdMask', ignore_band=(1 - confidence, confidence))],
+    refine=[crf_step, dict(type='mmwsss.ThresholdMask', confidence=confidence)],
 )

@@ -15,6 +15,7 @@ from mmwsss.cam.any_classifier import AnyClassifier
 from mmwsss.cam.functional import resize_cam, scale_by_max, scale_min_max, scaled_inputs
 from mmwsss.cam.map_tiles import MapTiles
 from mmwsss.cam.methods import HEADS, LAYERED, METHODS, TEXT
+from mmwsss.models.backbones.patch_size import patch_size_of
 from mmwsss.models.classifiers import CLIPClassifier, MapClassifier
 from mmwsss.registry import TASK_UTILS
 from mmwsss.utils.errors import InputError
@@ -28,7 +29,8 @@ class CAMs:
 
     Attributes:
         maps: float32 (P, L, H, W) in [0, 1], one map for each target layer, at the size of the inputs.
-        raw_max: float32 (P, L), the maximum of each map before normalisation.
+        raw_max: float32 (P, L), the maximum of each map before normalisation; with ``per_scale_min_max`` the mean of
+            those of all scales.
         image_index: int64 (P,), the image of each pair.
         class_index: int64 (P,), the class of each pair.
         scores: float32 (B, K), sigmoid of the logits at scale 1 (or the scale nearest to it); of tiles the highest.
@@ -73,7 +75,8 @@ class CAMGenerator:
             normalised again. A map that is low everywhere at one scale then counts as much as any other.
         classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
             ``'all'``; no others are computed or held.
-        size_divisor: Scaled sizes are rounded to multiples of it (a ViT's patch size).
+        size_divisor: Scaled sizes are rounded to multiples of it; None: of the backbone's patch size, where it has
+            one, else of 16.
         tiles: ``size`` and ``overlap`` of :class:`~mmwsss.cam.map_tiles.MapTiles`: large pictures go through the
             network in overlapping tiles. Maps are normalised over the whole picture, never tile by tile: where no tile
             but one shows the class, the others' maps stay low. None: in one piece.
@@ -95,7 +98,7 @@ class CAMGenerator:
         flip: bool = False,
         per_scale_min_max: bool = False,
         classes: str = 'label',
-        size_divisor: int = 16,
+        size_divisor: int | None = None,
         tiles: Mapping[str, Any] | None = None,
     ) -> None:
         if method not in METHODS:
@@ -166,20 +169,23 @@ class CAMGenerator:
         images, classes = wanted.nonzero(as_tuple=True)
         size = (inputs.shape[2], inputs.shape[3])
         total = inputs.new_zeros((len(images), self.num_layers, *size), dtype=torch.float32)
+        raw_max = total.new_zeros((len(images), self.num_layers))
         logits_at: dict[float, Tensor] = {}
         for scale in self.scales:
             for mirrored in (False, True)[: 1 + self.flip]:
                 if len(windows) == 1:
                     maps, logits = self._maps_of(classifier, inputs, (images, classes), scale, mirrored)
-                    if len(images):
-                        total += self._at_size(maps, size)
                 else:
-                    joined, logits = self._joined(classifier, inputs, (images, classes), scale, mirrored)
-                    total += self._at_size(joined, size)
+                    maps, logits = self._joined(classifier, inputs, (images, classes), scale, mirrored)
+                if len(images):
+                    raw_max += maps.float().amax((2, 3))
+                    total += self._at_size(maps, size)
                 logits_at.setdefault(scale, logits)
         total /= len(self.scales) * (1 + self.flip)
-        raw_max = total.amax((2, 3))
-        if not self.per_scale_min_max:
+        if self.per_scale_min_max:
+            raw_max /= len(self.scales) * (1 + self.flip)
+        else:
+            raw_max = total.amax((2, 3))
             total = scale_by_max(total)
         if scores is None:
             scores = logits_at[min(self.scales, key=lambda scale: abs(scale - 1))].sigmoid()
@@ -199,7 +205,7 @@ class CAMGenerator:
         mirrored: bool,
     ) -> tuple[Tensor, Tensor]:
         """Raw maps (P, L, h, w) of images in one piece, and logits (B, K)."""
-        scaled = scaled_inputs(inputs, scale, self.size_divisor)
+        scaled = scaled_inputs(inputs, scale, self.size_divisor or patch_size_of(classifier))
         method = METHODS[self.method]
         maps, logits = method(classifier, scaled.flip(3) if mirrored else scaled, pairs, self.target_layers)
         return maps.flip(3) if mirrored else maps, logits

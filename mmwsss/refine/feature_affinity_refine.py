@@ -45,7 +45,7 @@ class FeatureAffinityRefine(BaseTransform):
         mean: Of the RGB values in [0, 255], for ``backbone``; None: its own, where it says so, else ImageNet's.
         std: Of the RGB values, for ``backbone``.
         max_side: Longer side of the picture that the backbone sees.
-        size_divisor: Both sides are rounded to multiples of it.
+        size_divisor: Both sides are rounded to multiples of it; None: the backbone's patch size, else 16.
         threshold: :math:`\tau`.
         exponent: :math:`\beta`.
         center: Subtract the picture's mean feature first: for networks whose features end in a ReLU.
@@ -65,7 +65,7 @@ class FeatureAffinityRefine(BaseTransform):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         max_side: int = 448,
-        size_divisor: int = 16,
+        size_divisor: int | None = None,
         threshold: float = 0.1,
         exponent: float = 4.0,
         center: bool = True,

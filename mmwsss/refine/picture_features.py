@@ -13,6 +13,7 @@ import torch.nn as nn
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from mmwsss.models.backbones.patch_size import patch_size_of
 from mmwsss.registry import MODELS
 from mmwsss.utils.errors import InputError
 from mmwsss.weights.checkpoints import load_weights, read_checkpoint
@@ -35,7 +36,8 @@ class PictureFeatures:
             so (``pixel_mean`` and ``pixel_std``), else ImageNet's.
         std: Of the RGB values, for ``backbone``; both or none.
         max_side: Longer side of the picture that the backbone sees; the other follows.
-        size_divisor: Both sides are rounded to multiples of it: the patch size of a ViT.
+        size_divisor: Both sides are rounded to multiples of it; None: the backbone's patch size, where it has one, else
+            16.
 
     Raises:
         FileNotFoundError: If weights are missing.
@@ -50,15 +52,12 @@ class PictureFeatures:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         max_side: int = 448,
-        size_divisor: int = 16,
+        size_divisor: int | None = None,
     ) -> None:
         if (backbone is None) == (checkpoint is None):
             raise InputError(f'Expected a backbone or a checkpoint for {needed_by}, but got {backbone}, {checkpoint}.')
         if (mean is None) != (std is None):
             raise InputError(f'Expected both mean and std or none, but got {mean} and {std}.')
-        if not 1 <= size_divisor <= max_side:
-            raise InputError(f'Expected 1 <= size_divisor <= max_side, but got {size_divisor} and {max_side}.')
-        self.max_side, self.size_divisor = max_side, size_divisor
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             if backbone is not None:
@@ -69,6 +68,9 @@ class PictureFeatures:
                     std = getattr(network, 'pixel_std', _IMAGENET_STD)
             else:
                 network, mean, std = _classifier(Path(str(checkpoint)), needed_by)
+        self.max_side, self.size_divisor = max_side, size_divisor or patch_size_of(network)
+        if not 1 <= self.size_divisor <= max_side:
+            raise InputError(f'Expected 1 <= size_divisor <= max_side, but got {self.size_divisor} and {max_side}.')
         self.network = network.to(self.device).requires_grad_(False)
         self.network.eval()
         self.mean, self.std = (

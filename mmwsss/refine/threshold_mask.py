@@ -20,6 +20,7 @@ def scores_to_mask(
     ignore_band: tuple[float, float] | None = None,
     bg_exponent: float | None = None,
     band_shares: tuple[float, float] | None = None,
+    confidence: float | None = None,
 ) -> np.ndarray:
     """Label every pixel with its best class, or with background where that class's score is too low.
 
@@ -32,6 +33,8 @@ def scores_to_mask(
         ignore_band: (low, high): pixels whose best score is in it get the ignore label; it takes the threshold's place.
         band_shares: Lowers the band for an image whose scores are low; see :func:`image_band`.
         bg_exponent: k: a pixel is background unless its best score is above ``(1 - best) ** k``; takes its place too.
+        confidence: Scores are posteriors, that of the background is what is left of 1; a pixel gets its most probable
+            label, and the ignore label where that one's posterior is below. Takes its place too.
 
     Returns:
         np.ndarray: uint8 (H, W), 0 background, k + 1 class k.
@@ -52,6 +55,11 @@ def scores_to_mask(
     low, high = ignore_band or (threshold, threshold)
     for rows in row_strips(height, width):
         best = cam[:, rows].max(0)
+        if confidence is not None:
+            rest = np.clip(1 - cam[:, rows].sum(0), 0, 1)
+            mask[rows] = values[cam[:, rows].argmax(0)] * (best > rest)
+            mask[rows][np.maximum(best, rest) < confidence] = IGNORE_LABEL
+            continue
         least = high if bg_exponent is None else (1 - np.clip(best, 0, 1)) ** bg_exponent
         mask[rows] = values[cam[:, rows].argmax(0)] * (best > least)
         if ignore_band is not None:
@@ -100,10 +108,12 @@ class ThresholdMask(BaseTransform):
         bg_exponent: k > 0, or None for the threshold.
         band_shares: (low_share, high_share) with 0 <= low_share < high_share <= 1: the band is lowered to these shares
             of each image's own top value where they are lower; see :func:`image_band`. None: one band for all images.
+        confidence: In (0, 1]: least posterior of a pixel that is labelled, for scores that are posteriors, as behind a
+            :class:`~mmwsss.refine.CRFRefine`: the confidence-guided loss of CLIP-ES (CVPR 2023), whose value is 0.95.
 
     Raises:
-        ValueError: If a value is outside its range, both ``ignore_band`` and ``bg_exponent`` are given, or shares
-            without a band.
+        ValueError: If a value is outside its range, more than one of ``ignore_band``, ``bg_exponent`` and
+            ``confidence`` is given, or shares without a band.
     """
 
     def __init__(
@@ -112,6 +122,7 @@ class ThresholdMask(BaseTransform):
         ignore_band: tuple[float, float] | None = None,
         bg_exponent: float | None = None,
         band_shares: tuple[float, float] | None = None,
+        confidence: float | None = None,
     ) -> None:
         if not 0 <= threshold <= 1:
             raise InputError(f'Expected threshold in [0, 1], but got {threshold}.')
@@ -124,18 +135,30 @@ class ThresholdMask(BaseTransform):
                 raise InputError(f'Expected ignore_band beside band_shares, but got {band_shares} alone.')
             if not 0 <= band_shares[0] < band_shares[1] <= 1:
                 raise InputError(f'Expected band_shares (low, high) with 0 <= low < high <= 1, but got {band_shares}.')
+        if confidence is not None and (not 0 < confidence <= 1 or ignore_band is not None or bg_exponent is not None):
+            raise InputError(
+                f'Expected confidence in (0, 1] and neither ignore_band nor bg_exponent, but got {confidence}, '
+                f'{ignore_band} and {bg_exponent}.'
+            )
+        self.confidence = confidence
         self.threshold, self.ignore_band, self.bg_exponent = threshold, ignore_band, bg_exponent
         self.band_shares = band_shares
 
     def transform(self, results: dict) -> dict:
         """Cut."""
         results['pred_seg_map'] = scores_to_mask(
-            results['cam'], results['classes'], self.threshold, self.ignore_band, self.bg_exponent, self.band_shares
+            results['cam'],
+            results['classes'],
+            self.threshold,
+            self.ignore_band,
+            self.bg_exponent,
+            self.band_shares,
+            self.confidence,
         )
         return results
 
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(threshold={self.threshold}, ignore_band={self.ignore_band}, '
-            f'band_shares={self.band_shares})'
+            f'band_shares={self.band_shares}, bg_exponent={self.bg_exponent}, confidence={self.confidence})'
         )

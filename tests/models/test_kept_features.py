@@ -154,9 +154,11 @@ def test_what_is_refused(tmp_path):
     images = torch.randn(1, 3, 32, 32)
     net(images)
     (path,) = tmp_path.rglob('*.npz')
-    path.write_bytes(b'broken')
-    with pytest.raises(ValueError, match=r'Expected kept features in .*\.npz, but they cannot be read: .* Remove it'):
-        net(images)
+    whole = path.read_bytes()
+    for content in (b'broken', b'', whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r'Expected kept features in .*\.npz, but they cannot be read: .* Remove it'):
+            net(images)
     net = KeptFeatures(RESNET, tmp_path)
     net.backbone.forward = lambda x: (torch.full((len(x), 4, 1, 1), np.float32(1e6)),)
     with pytest.raises(ValueError, match='Expected finite features below 65504 to keep in half precision'):

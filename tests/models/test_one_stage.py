@@ -153,6 +153,15 @@ def test_the_loss_is_the_sum_of_its_parts(flip):
     assert model.backbone.patch_embed.projection.weight.grad.abs().sum() > 0  # the decoder teaches the encoder
 
 
+def test_map_scales_fit_the_patches_of_any_transformer():
+    """DINOv2's patches have 14 pixels; half of 56 is two of them."""
+    tiny = {'embed_dim': 16, 'depth': 2, 'num_heads': 2}
+    backbone = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch14_dinov2.lvd142m', **tiny}
+    model = build(config(backbone=backbone, map_scales=(0.5, 1.0)))
+    maps = model.label_maps(torch.randn(1, 3, 56, 84))
+    assert maps.shape == (1, 2, 56, 84) and maps.isfinite().all()
+
+
 def test_warm_up_and_known_masks():
     model = build(config(1, warm_up=2)).train()
     inputs, scores = torch.randn(2, 3, 32, 32), [[1.0], [0.0]]

@@ -122,6 +122,19 @@ def classifier(family, head='ClassTokenHead'):
     return model.eval()
 
 
+@pytest.mark.parametrize('family', FAMILIES)
+def test_sizes_fit_the_patches_by_themselves(family):
+    """Scales and sides that the patch size does not divide: nobody has to name it."""
+    patch = FAMILIES[family][2]
+    cams = CAMGenerator('cam', scales=(0.75, 1.0), classes='all')(
+        classifier(family, 'PooledHead'), torch.randn(1, 3, 4 * patch, 4 * patch)
+    )
+    assert cams.maps.shape == (3, 1, 4 * patch, 4 * patch) and cams.maps.isfinite().all()
+    step = FeatureAffinityRefine({'type': 'mmwsss.TimmTokens', 'name': FAMILIES[family][0], **TINY}, max_side=70)
+    data = {'img': np.zeros((60, 90, 3), np.uint8), 'cam': np.ones((1, 60, 90), np.float32), 'classes': np.array([0])}
+    assert step(data)['cam'].shape == (1, 60, 90) and step.features.size_divisor == patch
+
+
 @pytest.mark.parametrize('family', ['DINOv2 with registers', 'DINOv3', 'DeiT-III'])
 @pytest.mark.parametrize('method', ['gradcam', 'rollout', 'acr', 'acr_unrefined'])
 def test_maps_of_every_kind(family, method):

@@ -54,6 +54,16 @@ def test_background_by_power():
     assert ThresholdMask(bg_exponent=1)(dict(data))['pred_seg_map'].tolist() == [[0, 0, 0, 1]]
     with pytest.raises(ValueError, match='Expected bg_exponent > 0 and no ignore_band, but got 0'):
         ThresholdMask(bg_exponent=0)
+    with pytest.raises(ValueError, match=r'Expected confidence in \(0, 1\] and neither'):
+        ThresholdMask(confidence=0.9, bg_exponent=2)
+
+
+def test_confidence_is_that_of_the_most_probable_label():
+    """Two classes that share what is left of the background are no sure background."""
+    cam = np.array([[[0.05, 0.02, 0.97, 0.5, 0.0]], [[0.05, 0.02, 0.01, 0.45, 0.0]]], np.float32)
+    step = ThresholdMask(confidence=0.95)
+    found = step({'cam': cam, 'classes': np.array([0, 2])})['pred_seg_map']
+    assert found.tolist() == [[255, 0, 1, 255, 0]] and 'confidence=0.95' in repr(step)
 
 
 def plain_crf(img, probabilities, iters, gaussian, bilateral):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
             return {key: torch.from_numpy(content[key]) for key in content.files}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(f'Expected kept features in {path}, but they cannot be read: {error}. Remove it.') from error
 
 

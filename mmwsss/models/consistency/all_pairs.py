@@ -6,8 +6,8 @@ from mmengine.model import BaseModel
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from mmwsss.models.backbones import TimmTokens
 from mmwsss.models.backbones.attention import explicit_attention, transformer_blocks
+from mmwsss.models.backbones.patch_size import patch_size_of
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.consistency.functional import all_pairs_losses
 from mmwsss.models.consistency.views import build_view
@@ -57,9 +57,7 @@ class AllPairsConsistency(BaseModel):
         backbone = self.model.cam_classifier.backbone
         if not transformer_blocks(backbone):
             raise InputError(f'Expected a backbone with attention, but got {type(backbone).__name__}.')
-        is_timm = isinstance(backbone, TimmTokens)
-        patch_size = backbone.patch_size if is_timm else backbone.img_size[0] // backbone.patch_resolution[0]
-        self.view = build_view(view, patch_size)
+        self.view = build_view(view, patch_size_of(backbone))
         self.activation_weight, self.affinity_weight = activation_weight, affinity_weight
 
     @property

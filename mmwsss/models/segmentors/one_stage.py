@@ -18,6 +18,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor
 
 from mmwsss.datasets.metainfo import IGNORE_LABEL
+from mmwsss.models.backbones.patch_size import patch_size_of
 from mmwsss.models.classifiers import MapClassifier
 from mmwsss.models.heads.image_label_head import ImageLabelHead
 from mmwsss.registry import MODELS
@@ -39,8 +40,9 @@ class OneStageSegmentor(EncoderDecoder):
     the first steps the maps say nothing yet, so the classifier learns alone. Sources: AFA (Ru et al., CVPR 2022), ToCo
     (Ru et al., CVPR 2023); without their affinity and contrast losses.
 
-    Known masks need no maps: an image without any class is all background, and one with ``gt_seg_map`` (smoke that
-    :class:`~mmwsss.datasets.transforms.PastePlume` blended in) has that mask, from the first step on.
+    Known masks need no maps: one with ``gt_seg_map`` (smoke that :class:`~mmwsss.datasets.transforms.PastePlume`
+    blended in) has that mask, from the first step on. An image without any class is all background, once the first
+    steps are over: before, the decoder would learn nothing else.
 
     To predict it is an ``EncoderDecoder``. :class:`~mmwsss.engine.hooks.OrdinaryCheckpointHook` leaves the classifier
     out of the checkpoint's weights.
@@ -172,11 +174,11 @@ class OneStageSegmentor(EncoderDecoder):
         else:
             was_training = self.training
             self.eval()
-            total = torch.zeros(())
+            total, patch = torch.zeros(()), patch_size_of(self)
             for scale in self.map_scales:
                 scaled = inputs
                 if scale != 1:
-                    sides = [round(side * scale / 16) * 16 or 16 for side in size]
+                    sides = [max(round(side * scale / patch), 1) * patch for side in size]
                     scaled = F.interpolate(inputs, sides, mode='bilinear', align_corners=False)
                 maps = self._maps_at(scaled, size)
                 if self.map_flip:

@@ -1,0 +1,17 @@
+"""Side of the patches of a vision transformer, whoever wrote it."""
+
+from __future__ import annotations
+
+import torch.nn as nn
+
+
+def patch_size_of(network: nn.Module) -> int:
+    """Side of a vision transformer's patch in pixels; 16 where a network does not say."""
+    backbone = getattr(network, 'backbone', network)
+    for inner in (backbone, getattr(backbone, 'backbone', None)):  # of kept features the network behind them
+        size, resolution = getattr(inner, 'patch_size', None), getattr(inner, 'patch_resolution', None)
+        if isinstance(size, int):
+            return size
+        if resolution:  # MMPretrain's
+            return inner.img_size[0] // resolution[0]
+    return 16
