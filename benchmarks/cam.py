@@ -20,6 +20,7 @@ from components import cpu_milliseconds
 from memory import forget_peak, in_process, memory
 
 from mmwsss.cam import CAMGenerator
+from mmwsss.models.backbones.patch_size import patch_size_of
 
 CLASSES = 20
 SCALES = {1: (1.0,), 4: (0.5, 1.0, 1.5, 2.0)}
@@ -57,6 +58,17 @@ def measure(
                 peer(batch, [ClassifierOutputTarget(label)] * args.batch)
 
     return side_by_side({'bare': bare, 'ours': ours, 'plain': plain}, args.rounds, args.device)
+
+
+def frozen_vit(name: str, channels: int) -> Callable[[int], torch.nn.Module]:
+    """A vision transformer of timm as our backbone, with class maps on its patches."""
+
+    def made(size: int) -> torch.nn.Module:
+        backbone = {'type': 'mmwsss.TimmTokens', 'name': name}
+        head = {'type': 'mmwsss.PooledHead', 'num_classes': CLASSES, 'in_channels': channels}
+        return build({'type': 'mmwsss.MapClassifier', 'backbone': backbone, 'head': head}, 'cpu')
+
+    return made
 
 
 def timm_network(name: str) -> Callable[[int], torch.nn.Module]:
@@ -106,6 +118,10 @@ FAMILIES: dict[str, tuple[Callable[[int], torch.nn.Module], str]] = {
     'timm: convnext_tiny': (timm_network('convnext_tiny'), 'gradcam'),
     'timm: deit3_small_patch16_224': (timm_network('deit3_small_patch16_224'), 'gradcam'),
     'Swin: swin_tiny_patch4_window7_224 (timm)': (timm_network('swin_tiny_patch4_window7_224'), 'gradcam'),
+    'DINOv2: ViT-S/14, class maps': (frozen_vit('vit_small_patch14_dinov2.lvd142m', 384), 'cam'),
+    'DINOv3: ViT-S/16, class maps': (frozen_vit('vit_small_patch16_dinov3.lvd1689m', 384), 'cam'),
+    'SigLIP: ViT-B/16, class maps': (frozen_vit('vit_base_patch16_siglip_gap_224.webli', 768), 'cam'),
+    'EVA-02: Ti/14, class maps': (frozen_vit('eva02_tiny_patch14_224.mim_in22k', 192), 'cam'),
     'CLIP: ViT-B/16, softmax Grad-CAM and attention affinity': (clip, 'clip'),
 }
 """From a size to a network, and the kind of map."""
@@ -116,7 +132,8 @@ def measure_family(name: str, size: int, rounds: int) -> dict[str, float]:
     make, method = FAMILIES[name]
     model = make(size)
     generator = CAMGenerator(method)
-    inputs, labels = torch.randn(1, 3, size, size), torch.zeros(1, CLASSES, dtype=torch.bool)
+    side = round(size / patch_size_of(model)) * patch_size_of(model)
+    inputs, labels = torch.randn(1, 3, side, side), torch.zeros(1, CLASSES, dtype=torch.bool)
     labels[:, 0] = True
 
     def bare() -> None:
@@ -135,6 +152,8 @@ def families(args: argparse.Namespace) -> None:
     """The table of backbone families."""
     rows = []
     for name in FAMILIES:
+        if args.only and not any(text in name for text in args.only):
+            continue
         row: list[object] = [name]
         for size in args.sizes:
             found = in_process(lambda name=name, size=size: measure_family(name, size, args.rounds))
@@ -152,6 +171,7 @@ def main() -> None:
     options.add_argument('--size', type=int, default=224, help='side of the images')
     options.add_argument('--batch', type=int, default=4)
     options.add_argument('--families', action='store_true', help='a row a backbone family instead')
+    options.add_argument('--only', nargs='+', metavar='TEXT', help='with --families: those whose name has a text')
     options.add_argument('--sizes', type=int, nargs='+', default=[224, 512], help='with --families')
     args = options.parse_args()
     if args.families:

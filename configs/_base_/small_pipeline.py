@@ -16,7 +16,8 @@ blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>c
 
 # The cuts of the first masks are chosen by image labels: the first segmentor has never seen smoke and is unsure of it.
 # The next one has learned from labelled images and is not: the threshold with the highest expected Dice, by its own
-# probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014).
+# probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014); 0.1 and 0.4 were the better of
+# what was tried on the validation crops of smoke5k_wsss.
 _size = dict(img_size=_base_.img_size, batch_size=_base_.batch_size, num_workers=_base_.num_workers)
 _round = dict(**_size, epochs=round_epochs)
 _scores = dict(

@@ -157,7 +157,9 @@ def test_what_is_refused(tmp_path):
     whole = path.read_bytes()
     for content in (b'broken', b'', whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r'Expected kept features in .*\.npz, but they cannot be read: .* Remove it'):
+        with pytest.raises(
+            ValueError, match=r'Expected kept features in .*\.npz, but they cannot be read: .* Remove it'
+        ):
             net(images)
     net = KeptFeatures(RESNET, tmp_path)
     net.backbone.forward = lambda x: (torch.full((len(x), 4, 1, 1), np.float32(1e6)),)

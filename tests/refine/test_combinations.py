@@ -1,10 +1,11 @@
-"""Every backbone family with every kind of map that it has, through every refiner that nobody trains."""
+"""Backbone families with the kinds of map that they have, through every refiner that nobody trains."""
 
 import functools
 import json
 
 import numpy as np
 import pytest
+import timm
 import torch
 from mmengine.registry import MODELS, init_default_scope
 from pycocotools import mask as coder
@@ -17,6 +18,9 @@ TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 2}
 CNN = {'type': 'mmwsss.TimmFeatures', 'name': 'resnet18', 'out_indices': (3, 4), 'output_stride': 8}
 VIT = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch14_reg4_dinov2', 'patch_size': 16, **TINY}
 ROPE = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch16_dinov3', **TINY}
+WITHOUT_TOKENS = {'type': 'mmwsss.TimmTokens', 'name': 'vit_base_patch16_siglip_gap_224', **TINY}
+EVA = {'type': 'mmwsss.TimmTokens', 'name': 'eva02_tiny_patch14_224', 'patch_size': 16, **TINY}
+DEIT = {'type': 'mmwsss.TimmTokens', 'name': 'deit3_small_patch16_224', **TINY}
 OURS = {
     'type': 'mmwsss.TokenMapVisionTransformer',
     'arch': {'embed_dims': 24, 'num_layers': 2, 'num_heads': 2, 'feedforward_channels': 48},
@@ -32,6 +36,11 @@ MODELS_AND_MAPS = {
         name: (backbone, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout', 'acr'))
         for name, backbone in {'ViT with registers': VIT, 'ViT with rotary positions': ROPE, 'our ViT': OURS}.items()
     },
+    'SigLIP': (WITHOUT_TOKENS, {'type': 'mmwsss.PooledHead', 'in_channels': 24}, ('cam', 'gradcam')),
+    'EVA-02': (EVA, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
+    'DeiT-III': (DEIT, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
+    'timm itself, CNN': ({'type': 'resnet18'}, None, ('gradcam', 'layercam', 'scorecam')),
+    'timm itself, ViT': ({'type': 'vit_tiny_patch16_224', 'dynamic_img_size': True, **TINY}, None, ('gradcam',)),
 }  # fmt: skip
 PAIRS = [(name, method) for name, (_, _, methods) in MODELS_AND_MAPS.items() for method in methods]
 IMG = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype(np.uint8)
@@ -46,6 +55,11 @@ def scope():
 @functools.cache
 def classifier(name, folder):
     backbone, head, _ = MODELS_AND_MAPS[name]
+    if head is None:
+        torch.manual_seed(0)
+        return timm.create_model(
+            backbone['type'], num_classes=3, **{k: v for k, v in backbone.items() if k != 'type'}
+        ).eval()
     if backbone['type'] == KEPT:
         backbone = {**backbone, 'folder': str(folder)}
     torch.manual_seed(0)
