@@ -2,7 +2,8 @@
 # make test   set up, then the tests
 # make lint   set up, then ruff and mypy
 # make soak   set up, then the long forms of the kill, fuzz, memory, process and property tests (about 10 minutes on 2 cores)
-# make bench  set up, then every benchmark, small
+# make bench  set up, then eight benchmarks, small
+# make peers  set up, then the tests that compare with other packages (annotation tools, grad-cam, torch-cam, onnxruntime)
 # make docs   set up, then the site in build/docs, without a network; warnings are errors. Tutorials and the notebook are
 #             executed where they changed since the last time (all of them: some minutes of one core);
 #             EXECUTE=off leaves that out, which is what .ci/run builds; EXECUTE=force runs all
@@ -14,7 +15,7 @@ export MPLBACKEND := Agg
 
 EXECUTE ?= cache
 
-.PHONY: demo test lint soak bench docs wheel clean
+.PHONY: demo test lint soak bench peers docs wheel clean
 
 $(VENV)/.installed: requirements/runtime.txt requirements/openmmlab.txt requirements/crf.txt requirements/sam.txt \
 		requirements/clip.txt requirements/pretrained.txt requirements/tests.txt requirements/constraints.txt setup.py
@@ -48,6 +49,11 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/attention_memory.py --vit tiny
 	$(BIN)/python benchmarks/sam_voting.py --rounds 1
 	$(BIN)/python benchmarks/memory.py --numbers 100 500
+
+peers: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -r requirements/onnx.txt -c requirements/constraints.txt
+	$(BIN)/python -m pip install -q --no-deps -r requirements/peers.txt -r requirements/bench_peers.txt -c requirements/constraints.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/exports tests/cam/test_any_classifier.py tests/lite -rs
 
 lint: $(VENV)/.installed
 	$(BIN)/python -m ruff check .

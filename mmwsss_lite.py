@@ -349,11 +349,16 @@ class Segmentor:
     def __init__(self, path: str | Path, threads: int = 0) -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(f'Expected an ONNX network in {path}, but there is no such file.')
-        import onnxruntime  # not for the tables alone
-
+        try:
+            import onnxruntime  # not for the tables alone
+        except ModuleNotFoundError as error:
+            raise ValueError('Expected the package onnxruntime. Install it with: pip install onnxruntime') from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+        except Exception as error:  # onnxruntime's own have no base of their own
+            raise ValueError(f'Expected an ONNX network in {path}, but {error}') from error
         kept = self.session.get_modelmeta().custom_metadata_map
         if 'classes' not in kept or 'size' not in kept:
             raise ValueError(f'Expected a network that mmwsss exported (with classes and size) in {path}.')
@@ -476,7 +481,7 @@ def run(
             count += 1
             try:
                 label, score = segmentor(read_picture(path))
-            except (OSError, SyntaxError, ValueError) as error:
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 failed += 1
                 print(f'{path}: {error}', file=sys.stderr)
                 table.writerow(area_row({**frame, 'status': 'failed'}, {}))
@@ -486,6 +491,8 @@ def run(
             row = area_row(frame, figures)
             table.writerow(row)
             events.add(row, figures)
+    if not count:
+        raise FileNotFoundError(f'Expected pictures ({", ".join(SUFFIXES)}) in {source}, but there are none.')
     events.write(out / 'events.csv')
     seconds = time.perf_counter() - start
     return {'pictures': count, 'failed': failed, 'events': len(events.found), 'seconds': seconds}

@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--int8', action='store_true', help='8-bit weights and activations; needs --pictures')
     parser.add_argument('--val-pictures', help='folder of pictures to measure the loss of 8 bits on')
     parser.add_argument('--val-masks', help='folder of their masks (PNG: 0 background, 1 the first class)')
-    parser.add_argument('--threshold', type=float, default=0.3, help='of class maps, for mmwsss-lite; default: 0.3')
+    parser.add_argument('--threshold', type=float, help='of class maps, for mmwsss-lite; default: 0.3')
     add_trust_flag(parser)
     return parser.parse_args()
 

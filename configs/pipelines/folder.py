@@ -14,14 +14,15 @@ follow_links = False  # also read images that are links to somewhere outside the
 work_dir = 'work_dirs/my_images'
 title = 'My images'
 scale = 'small'  # 'paper': ViT-B and ResNet-50 at 512 pixels from ImageNet weights; needs a GPU
-threshold = 0.5  # of the maps; without masks it cannot be chosen on any: look at the report and change it
+threshold = 0.5  # of the maps without plumes: no rule without masks did better on several classes (docs/no_masks.md)
 compare = False
 
-# with plumes=True: frames that train nothing, to choose the last round and its threshold, to measure and to promise by
-aside_share = 0.2  # of the blocks
+# frames that train nothing, to choose the last round and its threshold, to measure and to promise by
+aside_share = None  # of the blocks; None: 0.2 with plumes, else 0: then figures are of the training images
 blocks = None  # regular expression on paths: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 alpha = 0.1  # bound on the chance of a false alarm; two networks share it: 2 / alpha - 1 blocks are needed
 
+_aside = (0.2 if plumes else 0.0) if aside_share is None else aside_share
 data = 'configs/data/image_folder.py'
 data_options = dict(
     dataset_root=dataset_root,
@@ -29,23 +30,27 @@ data_options = dict(
     train_ann=labels or None,
     train_img=images,
     follow_links=follow_links,
-    **(dict(aside_share=aside_share, blocks=blocks) if plumes else {}),
+    aside_share=_aside,
+    blocks=blocks,
 )
 
+_small = scale != 'paper'
+_size = (_base_.last_size if plumes else _base_.img_size) if _small else 512
 _maps = dict(
     config='configs/pseudo/segmentor.py',
-    options=dict(img_size=_base_.last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
+    of='chosen' if plumes else 'segmentor',
+    options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
-runs = (
-    dict(
-        bound=dict(_maps, action='calibrate', of='chosen', settings=dict(blocks=blocks, alpha=alpha, split='aside')),
-        measured=dict(
-            _maps,
-            action='measure',
-            of='chosen',
-            settings=dict(blocks=blocks or r'([^/]+)$'),  # frames are one block each where no pattern tells more
-        ),
-    )
-    if plumes
-    else dict()
+_free = dict() if plumes else dict(composites=0, threshold=0.5)  # nothing can be generated; masks are plain ones
+runs = dict(
+    bound=dict(
+        _maps,
+        action='calibrate',
+        settings=dict(blocks=blocks, alpha=alpha, **(dict(split='aside') if _aside else {})),
+    ),
+    measured=dict(
+        _maps,
+        action='measure',
+        settings=dict(blocks=blocks or r'([^/]+)$', **_free),  # frames are one block each where no pattern tells more
+    ),
 )

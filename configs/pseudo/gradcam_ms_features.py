@@ -1,5 +1,6 @@
 # Not in the paper's tables: the map spread over patches with like features of a frozen network that nobody trains here.
-# Any network of timm will do, with the mean and the deviation that it was trained with.
+# Any network of timm that gives maps will do, with the mean and the deviation that it was trained with; transformers:
+# gradcam_ms_features_vit.py.
 _base_ = './gradcam_ms_crf.py'
 feature_network = 'tf_efficientnet_lite0'
 feature_weights = 'package://efficientnet-lite0'

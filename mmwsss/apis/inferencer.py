@@ -17,6 +17,7 @@ from mmseg.visualization import SegLocalVisualizer
 
 from mmwsss.apis.inference import init_for_maps, init_segmentor
 from mmwsss.config import load_config
+from mmwsss.datasets.converters.video_frames import SUFFIXES as FILM_SUFFIXES
 from mmwsss.datasets.image_list import ImageListDataset
 from mmwsss.datasets.metainfo import palette as colours
 from mmwsss.datasets.metainfo import segmentation_classes
@@ -208,6 +209,8 @@ class MaskInferencer(MMSegInferencer):
         for source in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
             if isinstance(source, np.ndarray):
                 found.append(source)
+            elif '://' in str(source) or Path(source).suffix.lower() in FILM_SUFFIXES:
+                raise InputError(f'Expected pictures, but got the film or camera {source}: mmwsss predict reads those.')
             else:
                 dataset = ImageListDataset(source, self.network.classes)
                 found += [dataset.path(index) for index in range(len(dataset))]

@@ -61,6 +61,14 @@ def load_segmentor(checkpoint: str | Path, config: Config | None = None) -> tupl
     return model.eval(), list(classes)
 
 
+def _normalization(model: Any) -> tuple[list[float], list[float]]:
+    """Mean and deviation of RGB by which the network's preprocessor normalises."""
+    normal = model.data_preprocessor
+    if not getattr(normal, '_enable_normalize', False):
+        return [0.0] * 3, [1.0] * 3
+    return normal.mean.flatten().tolist(), normal.std.flatten().tolist()
+
+
 def export_onnx(
     checkpoint: str | Path,
     out: str | Path,
@@ -69,7 +77,7 @@ def export_onnx(
     free_size: bool = False,
     pictures: Sequence[str | Path] = (),
     int8: bool = False,
-    threshold: float = 0.3,
+    threshold: float | None = None,
     val: Sequence[tuple[Path, Path]] = (),
 ) -> dict[str, Any]:
     """Write a segmentor, or a classifier with class maps, as ONNX, compared with PyTorch before it counts.
@@ -82,7 +90,8 @@ def export_onnx(
         free_size: Whether the network takes any size.
         pictures: Paths to compare with, and to take 8-bit ranges from; random ones are used beside them.
         int8: Write the 8-bit network; needs pictures, and a segmentor.
-        threshold: Of a classifier: where ``mmwsss-lite`` cuts its maps, in (0, 1).
+        threshold: Of a classifier: where ``mmwsss-lite`` cuts its maps, in (0, 1); by default 0.3. A segmentor has its
+            own in its weights: :func:`mmwsss.weights.threshold_shift.write_at_threshold` (``mmwsss set_threshold``).
         val: Pictures with masks, to measure what 8 bits cost.
 
     Returns:
@@ -105,6 +114,11 @@ def export_onnx(
         classes = list(segmentation_classes(model.class_names))
     if size is None:
         raise InputError(f'Expected a size (height, width) for {checkpoint}, which names none itself (--size).')
+    if segmentor and threshold is not None:
+        raise InputError(
+            f'Expected no threshold for the segmentor {checkpoint}: mmwsss set_threshold writes one with another.'
+        )
+    threshold = 0.3 if threshold is None else threshold
     if int8 and not segmentor:
         raise InputError(f'Expected a segmentor for 8 bits, but {checkpoint} is a classifier.')
     height, width = size
@@ -112,7 +126,10 @@ def export_onnx(
     seen = [cv2.resize(read_picture(path), (width, height)) for path in pictures]
     compared = [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(4)] + seen[:8]
     table = png_palette(len(classes) - 1)
+    mean, std = _normalization(model)
     metadata = {
+        'mean': mean,  # of RGB in [0, 255]; the network normalises by itself
+        'std': std,
         'palette': [list(table[3 * value : 3 * value + 3]) for value in range(256)],
         'mmwsss': __version__,
         'checkpoint_sha256': file_sha256(checkpoint),

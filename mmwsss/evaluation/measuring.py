@@ -11,7 +11,6 @@ from mmwsss.datasets.groups import FrameGroup
 from mmwsss.evaluation.cam_figures import place_of
 from mmwsss.evaluation.evidence import CUTS, THRESHOLDS, CompositeCurves, Evidence, FrameCurves
 from mmwsss.evaluation.rules import composites_iou, own_probabilities
-from mmwsss.utils.errors import InputError
 
 SIZES = (0.0, 0.01, 0.03, 0.1, 1.0)
 """Borders of the bands of a plume's size, share of the frame."""
@@ -65,22 +64,19 @@ def measure(evidence: Evidence, threshold: float, groups: Sequence[FrameGroup] |
     Returns:
         dict: ``threshold``; ``false_alarms`` of frames without the class: expected share of ``pixels`` and of
         ``frames`` with any, each with an interval, and tables ``by_camera`` and ``by_hour``; ``own_iou``, the IoU that
-        the scores expect of themselves; where there are composites ``iou`` (with an interval), ``recall`` (of the
-        smoke's pixels), ``by_size`` and ``by_opacity`` (recall and share of plumes found), and ``context``: of what is
-        marked where the smoke is, the share that is marked there without the smoke too.
-
-    Raises:
-        ValueError: If there is neither a frame without the class nor a composite.
+        the scores expect of themselves, mean over the classes, with an interval; where there are composites ``iou``
+        (smoke from an opacity of 0.1 on, with an interval), ``recall`` (of the smoke's pixels from 0.2 on), ``by_size``
+        and ``by_opacity`` (recall and share of plumes found), and ``context``: of what is marked where the smoke is,
+        the share that is marked there without the smoke too.
     """
     place = place_of(threshold, THRESHOLDS)
     frames, composites = evidence.frames, evidence.composites
-    if composites is None and frames.positive.all():
-        raise InputError('Expected composites or frames without the class to measure with, but got neither.')
     result: dict[str, Any] = {'threshold': float(THRESHOLDS[place])}
     if composites is not None:
         result.update(_of_composites(composites, place))
     if frames.positive.any():
-        result['own_iou'] = float(own_probabilities(frames)[place])
+        shown = frames.only(np.flatnonzero(frames.positive))
+        result['own_iou'] = interval(lambda rows: float(own_probabilities(shown.only(rows))[place]), shown.blocks)
     if not frames.positive.all():
         result['false_alarms'] = _false_alarms(frames, place, groups)
     return result

@@ -114,7 +114,7 @@ def own_probabilities(frames: FrameCurves) -> np.ndarray:
     .. math:: \sum_{s > t} s \,\Big/\, \Big(\sum_{s > t} 1 + \sum_{s \le t} s\Big)
 
     over the pixels of P. Its highest point is where the score equals IoU / (1 + IoU), as for the F measure (Lipton,
-    Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). A network that was
+    Elkan and Narayanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). A network that was
     trained on composites alone is overconfident there and underconfident on real smoke.
     """
 

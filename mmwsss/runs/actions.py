@@ -43,8 +43,14 @@ def _training_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping
 def _train(work: Work) -> dict[str, Any]:
     from mmwsss.apis import training
 
-    training.train(work.config(), work.folder, resume=True, quiet=True)
-    return {'files': {'checkpoint': Path(find_latest_checkpoint(str(work.folder))).name}}
+    runner = training.train(work.config(), work.folder, resume=True, quiet=True)
+    dataset = runner.train_dataloader.dataset
+    parts = getattr(dataset, 'datasets', [dataset])
+    corrections = next((counts for part in parts if (counts := getattr(part, 'correction_counts', None))), None)
+    return {
+        'files': {'checkpoint': Path(find_latest_checkpoint(str(work.folder))).name},
+        **({'figures': {'corrections': corrections}} if corrections else {}),
+    }
 
 
 def _evaluation_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -181,14 +181,15 @@ def measure(work: Work) -> dict[str, Any]:
     """Figures with intervals at the threshold that an input or ``settings['threshold']`` gives, and a page."""
     from mmwsss.apis import init_for_maps
     from mmwsss.apis.measuring import measure_masks, without_pictures, write_measure_page
-    from mmwsss.apis.score_maps import data_split
+    from mmwsss.apis.score_maps import data_split, split_name
 
     cfg, settings = work.config(), work.settings
-    dataset = data_split(cfg, _split(work, cfg))
+    split = split_name(cfg, _split(work, cfg))
+    dataset = data_split(cfg, split)
     threshold = float(work.inputs.get('threshold', settings.get('threshold', 0.5)))
     plan = _plan(settings, dataset.metainfo['image_root'])
     model = init_for_maps(cfg, work.inputs['checkpoint'])
-    figures = measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))
+    figures = {'split': split, **measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))}
     write_json(work.folder / 'measured.json', figures)
     write_measure_page(str(work.folder / 'measure.html'), figures, work.run.name)
     return {'files': {'measured': 'measured.json', 'page': 'measure.html'}, 'figures': without_pictures(figures)}

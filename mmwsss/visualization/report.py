@@ -243,6 +243,7 @@ def write_report(
         'cameras_of_gallery': images is None,
         'threshold': threshold,
         'measured': measured,
+        'corrections': {name: stage['corrections'] for name, stage in stages.items() if stage.get('corrections')},
     }
     data: dict[str, Any] = {
         'classes': [{'value': value, 'name': name} for value, name in enumerate(classes, 1)],

@@ -90,9 +90,10 @@ def test_false_alarms_by_camera_and_hour():
     assert 'iou' not in found and measure(Evidence(builder.build()), 0.8)['false_alarms']['frames']['value'] == 0
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_frames_that_all_show_the_class_have_what_scores_expect_alone():
     evidence = evidence_of()
     frames = evidence.frames.only(evidence.frames.positive)
-    with pytest.raises(ValueError, match='Expected composites or frames without the class'):
-        measure(Evidence(frames), 0.5)
+    found = measure(Evidence(frames), 0.3)
+    own = found['own_iou']
+    assert set(found) == {'threshold', 'own_iou'} and 0 <= own['low'] <= own['value'] <= own['high'] <= 1
     assert 0 < measure(Evidence(frames, evidence.composites), 0.3)['iou']['value'] <= 1

@@ -187,6 +187,19 @@ def test_int8(tmp_path, monkeypatch):
         quantise(tmp_path / 'm.onnx', tmp_path / 'q.onnx', [])
 
 
+def test_what_the_file_says_of_itself(tmp_path):
+    import onnxruntime
+
+    path = checkpoint(tmp_path, 'mit')
+    export_onnx(path, tmp_path / 'm.onnx')
+    kept = onnxruntime.InferenceSession(str(tmp_path / 'm.onnx')).get_modelmeta().custom_metadata_map
+    model = load_segmentor(path)[0]
+    assert json.loads(kept['mean']) == pytest.approx(model.data_preprocessor.mean.flatten().tolist())
+    assert json.loads(kept['std']) == pytest.approx(model.data_preprocessor.std.flatten().tolist())
+    with pytest.raises(ValueError, match='Expected no threshold for the segmentor .*: mmwsss set_threshold writes'):
+        export_onnx(path, tmp_path / 'other.onnx', threshold=0.4)
+
+
 def test_errors_leave_no_file(tmp_path, monkeypatch):
     path = checkpoint(tmp_path, 'mit')
     model, classes = load_segmentor(path)

@@ -1,11 +1,16 @@
 """The tables of mmwsss-lite and of mmwsss predict: parts, areas, events, times."""
 
 import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import mmwsss_lite
 from mmwsss_lite import (
     EventRule,
     Events,
@@ -120,3 +125,54 @@ def test_times_in_names():
         assert iso_time(time_in(name)) == '2024-07-31T14:05:09.000Z', name
     for name in ('2024-13-31T14-05-09.jpg', 'IMG_20240731.jpg', '120240731140509', 'a.jpg'):
         assert time_in(name) is None, name
+
+
+def run_lite(*arguments, before=''):
+    root = Path(__file__).parents[2]
+    code = f'import sys\nsys.path[:0] = [{str(root)!r}]\n{before}\nimport mmwsss_lite\nmmwsss_lite.main()'
+    command = [sys.executable, '-c', code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_help_and_one_line_for_every_mistake(tmp_path):
+    done = run_lite('--help')
+    assert done.returncode == 0 and 'mmwsss-lite model.onnx pictures/ --out masks/' in done.stdout
+    (tmp_path / 'no.onnx').write_bytes(b'text')
+    for arguments, before, message in [
+        ((tmp_path / 'gone.onnx', tmp_path), '', 'Expected an ONNX network in .*gone.onnx, but there is no such file'),
+        (
+            (tmp_path / 'no.onnx', tmp_path),
+            "sys.modules['onnxruntime'] = None",
+            'Expected the package onnxruntime. Install it with: pip install onnxruntime',
+        ),
+    ]:
+        done = run_lite(*arguments, '--out', tmp_path / 'out', before=before)
+        assert done.returncode == 2 and 'Traceback' not in done.stderr, done.stderr
+        assert re.search(f'^error: {message}', done.stderr), done.stderr
+    pytest.importorskip('onnxruntime')
+    done = run_lite(tmp_path / 'no.onnx', tmp_path, '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'error: Expected an ONNX network in' in done.stderr, done.stderr
+
+
+def test_a_huge_picture_is_recorded_and_an_empty_folder_refused(tmp_path, monkeypatch):
+    class Network:
+        classes = ['background', 'smoke']
+        is_classifier = False
+
+        def __call__(self, picture):
+            return np.zeros(picture.shape[:2], np.uint8), np.ones(picture.shape[:2], np.float32)
+
+        def save(self, label, path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b'')
+
+    monkeypatch.setattr(mmwsss_lite, 'open_network', lambda *_: Network())
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    with pytest.raises(FileNotFoundError, match='Expected pictures .* in .*pictures, but there are none'):
+        mmwsss_lite.run('m.onnx', folder, tmp_path / 'out')
+    for name, side in (('a.png', 8), ('b.png', 64)):
+        cv2.imwrite(str(folder / name), np.zeros((side, side, 3), np.uint8))
+    monkeypatch.setattr(mmwsss_lite.Image, 'MAX_IMAGE_PIXELS', 1000)  # more than twice as many are refused
+    done = mmwsss_lite.run('m.onnx', folder, tmp_path / 'out')
+    assert (done['pictures'], done['failed']) == (2, 1)

@@ -199,8 +199,14 @@ def test_a_folder_without_any_masks(tmp_path):
     run = json.loads((tmp_path / 'work/pseudo/run.json').read_text())
     assert run['config']['unrefined']['threshold'] == 0.5
     assert 'iou_image' not in summary['stages']['segmentor']
+    free = summary['without_masks']
+    assert free['bound']['reason'] == 'there are no frames that trained nothing'
+    assert free['measured']['split'] == 'train' and free['measured']['threshold'] == 0.5
+    assert free['measured']['own_iou']['low'] <= free['measured']['own_iou']['high']
+    assert 0 <= free['measured']['false_alarms']['frames']['value'] <= 1
     html = (tmp_path / 'work' / 'report.html').read_text()
     assert '"ground truth":' not in html and '"sample"' in html
+    assert '<strong>flatters</strong>' in html and 'No bound on false alarms' in html
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):

@@ -1,6 +1,7 @@
 """Rounds of self-training as runs: composites, a segmentor, and twice its masks and a segmentor of them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -166,6 +167,27 @@ def test_a_folder_of_smoke_has_one_class(tmp_path):
     cfg.data_options['classes'] = ['no_smoke', 'smoke']
     with pytest.raises(ValueError, match=r"Expected one class with plumes=True, .* but got \['no_smoke', 'smoke'\]"):
         Pipeline(cfg, print)
+
+
+def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
+    """Without a single mask on the disk: days of 40 pictures are blocks, a share of which trains nothing."""
+    root = write_toy(tmp_path / 'data', 40)
+    shutil.rmtree(root / 'ann')
+    options = {
+        'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True, 'scale': 'small',
+        'work_dir': str(tmp_path / 'work'), 'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0,
+        'composite_epochs': 1, 'round_epochs': 1, 'blocks': r'(picture \d+)', 'aside_share': 0.4, 'alpha': 0.8,
+    }  # fmt: skip
+    cfg = load_pipeline('configs/pipelines/folder.py', options)
+    for name in ('segmentor_0', 'segmentor_1', 'segmentor_2', 'final'):
+        cfg.runs[name].options.update({'steps_per_epoch': 1, 'pretrained': False})
+    summary = Pipeline(cfg, lambda line: None).run()
+    free = summary['without_masks']
+    assert list(free) == ['chosen', 'bound', 'measured']
+    assert free['chosen']['candidate'] in ('segmentor_1', 'segmentor_2') and free['measured']['split'] == 'aside'
+    assert free['measured']['iou']['low'] <= free['measured']['iou']['value'] <= free['measured']['iou']['high']
+    assert free['bound']['alpha'] == 0.8 and free['bound']['among'] == 2 and free['bound']['needed'] == 2
+    assert (tmp_path / 'work/final/segmentor.pth').is_file()
 
 
 def test_corrections_reach_the_pseudo_masks_beside_the_composites(finished, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -287,6 +288,27 @@ def test_pages_stay_small(tmp_path):
     assert f'{6 - sizes[2]["pictures"]} more pictures were left out' in (tmp_path / 'r.html').read_text()
     with pytest.raises(ValueError, match='Expected a report of at most 99 bytes'):
         write_report(tmp_path / 'r.html', summary(0.5), {}, [], limit_bytes=99)
+
+
+def test_sixty_photographs_stay_below_ten_megabytes(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [make_row(index) for index in range(60)]
+    for row in rows:  # as rough as a photograph
+        row.img = cv2.resize(rng.integers(0, 255, (75, 100, 3), np.uint8), (800, 600), interpolation=cv2.INTER_CUBIC)
+    done = write_report(tmp_path / 'r.html', summary(0.5, ['smoke', 'fire']), {}, rows)
+    assert done['pictures'] == 60 and done['bytes'] < 10_000_000 and done['picture_side'] >= 128
+
+
+def test_corrections_are_told(tmp_path):
+    told = summary(0.5)
+    counts = {'corrected': 12, 'changed': 9, 'changed_share': 0.034, 'rejected': 2, 'unused': 1}
+    told['stages']['segmentor'] = {'kind': 'segmentor', 'seconds': 1.0, 'corrections': counts}
+    write_report(tmp_path / 'r.html', told, {}, [])
+    text = ' '.join((tmp_path / 'r.html').read_text().split())
+    assert (
+        'segmentor learned from 12 corrected masks, of which 9 were changed, on average 3.4 % of their pixels' in text
+    )
+    assert '2 images were rejected, 1 corrections are of images that are not trained on' in text
 
 
 def test_own_confusion_and_images(tmp_path):
