@@ -22,6 +22,7 @@ _parts = dict(
     opaque=dict(ranges=dict(opacity=(0.95, 1.0), depth=(2.0, 5.0))),
     one_kind=dict(kinds=dict(drifting=1.0)),
     anywhere=dict(grounded=0.0, behind=0.0),
+    at_skyline=dict(grounded=0.9, behind=0.7),
     no_grain=dict(grain=False, quality=None),
     lookalikes=dict(lookalike=0.3),
 )

@@ -143,9 +143,10 @@ def erase_and_keep(
               - \operatorname{mean}_{i, m} \big[J(\text{keep } m M_i) - J(\text{erase } m M_i)\big]
 
     where m moves the mask to a random place of the frame, wrapped around: what the mere shape and size of a hole do to
-    the judge is the same in both. A mask that is too small leaves smoke when it is erased; one that is too large has no
-    place to be moved to, and gains nothing over its moved self. Sources: "Erase and keep" after Fong and Vedaldi (ICCV
-    2017) and Dabkowski and Gal (NeurIPS 2017); the control by moved masks is this project's.
+    the judge is the same in both. A mask that is too small leaves smoke when it is erased. One that is too large should
+    gain nothing over its moved self; measured (docs/no_masks.md), it gains all the same, so that the curve orders
+    networks and chooses no threshold. Sources: "Erase and keep" after Fong and Vedaldi (ICCV 2017) and Dabkowski and
+    Gal (NeurIPS 2017); the control by moved masks is this project's.
 
     Args:
         judge: One that took no part in making the masks.

@@ -96,7 +96,8 @@ def image_labels(frames: FrameCurves) -> np.ndarray:
     .. math:: \frac{1}{|P| |N|} \sum_{i \in P, j \in N} [A_i(t) > A_j(t)] + \tfrac12 [A_i(t) = A_j(t)]
 
     Masks that are too large cover negatives too, masks that are too small are empty in both, and either lowers it; no
-    size of plume has to be known. Blind to shape, and to a confounder that comes with the class.
+    size of plume has to be known. Blind to shape, and to a confounder that comes with the class. Source: the statistic
+    of Mann and Whitney (1947) on the masks' areas; its use here is this project's.
     """
 
     def of_class(positive: FrameCurves, negative: FrameCurves) -> np.ndarray:
@@ -150,10 +151,13 @@ def positive_unlabelled(frames: FrameCurves) -> np.ndarray:
 
 
 def negatives_share(frames: FrameCurves, share: float) -> np.ndarray:
-    """1 at the smallest threshold with at most a share of the pixels of N above it, less the farther from it.
+    r"""Highest at the smallest threshold with at most a share of the pixels of N above it, less the farther from it.
 
-    Matched false alarms: every network is cut where it alarms alike. Between networks it prefers the one that finds
-    more in P at that point.
+    .. math:: \bar A_P(t^*) - |t - t^*|, \quad t^* = \min\{t : \bar A_N(t) \le \text{share}\}
+
+    with :math:`\bar A_P` and :math:`\bar A_N` the mean shares of marked pixels in P and N. Matched false alarms: every
+    network is cut where it alarms alike, and between networks it prefers the one that finds more in P at that point
+    (the criterion of Neyman and Pearson, with marked pixels of P in the place of hits).
     """
 
     def of_class(positive: FrameCurves, negative: FrameCurves) -> np.ndarray:
@@ -212,7 +216,7 @@ def erase_and_keep(evidence: Evidence) -> np.ndarray:
 
 
 def mean_of(rules: Sequence[Callable[[Evidence], np.ndarray]]) -> Callable[[Evidence], np.ndarray]:
-    """Geometric mean of curves in [0, 1]: what all of them like, and none of them refuses."""
+    r"""Geometric mean of m curves in [0, 1], :math:`\prod_i c_i(t)^{1 / m}`: what all like, and none refuses."""
 
     def curve(evidence: Evidence) -> np.ndarray:
         logs = [np.log(np.maximum(rule(evidence), _TINY)) for rule in rules]

@@ -12,9 +12,12 @@ from mmwsss.utils.errors import InputError
 
 @MODELS.register_module()
 class CounterfactualLoss(nn.Module):
-    """Class maps of a pair should differ by the matte and be empty on the clean frame.
+    r"""Class maps of a pair should differ by the matte and be empty on the clean frame.
 
-    See :func:`~mmwsss.models.losses.functional.counterfactual_loss` for the formula.
+    .. math:: L = w \left( \mathrm{mean} \left| \frac{M(x^+) - M(x^0)}{s} - \alpha \right|
+        + \lambda_0 \, \mathrm{mean} \frac{\max(M(x^0), 0)}{s} \right)
+
+    See :func:`~mmwsss.models.losses.functional.counterfactual_loss` for its terms.
 
     Args:
         loss_weight: Weight of both parts.
