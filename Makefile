@@ -52,6 +52,7 @@ bench: $(VENV)/.installed
 
 peers: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -r requirements/onnx.txt -c requirements/constraints.txt
+	$(BIN)/python -m pip install -q -r requirements/peers_deps.txt -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -r requirements/peers.txt -r requirements/bench_peers.txt -c requirements/constraints.txt
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/exports tests/cam/test_any_classifier.py tests/lite -rs
 

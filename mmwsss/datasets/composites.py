@@ -11,6 +11,7 @@ import numpy as np
 
 from mmwsss.datasets import lookalikes, plume_kinds, plumes
 from mmwsss.datasets.grain import Grain, add_grain, measure_grain, recompress
+from mmwsss.datasets.lookalikes import Layer
 from mmwsss.utils.errors import InputError
 
 _MAX_SHARE = 0.75  # of the frame: smoke that fills the view has no outline to learn
@@ -114,9 +115,7 @@ class Composer:
             frame = recompress(frame, matte, int(rng.integers(self.quality[0], self.quality[1] + 1)))
         return Composite(_to_uint8(frame), _to_uint8(clean), matte)
 
-    def _lay_behind(
-        self, rng: np.random.Generator, frame: np.ndarray, layer: lookalikes.Layer, grain: Grain
-    ) -> np.ndarray:
+    def _lay_behind(self, rng: np.random.Generator, frame: np.ndarray, layer: Layer, grain: Grain) -> np.ndarray:
         """A look-alike with the frame's noise and compression: neither may tell it from smoke."""
         colour, cover = layer
         matte = cover.max(2)
