@@ -1,6 +1,7 @@
-"""What components cost: CPU milliseconds of backbones and refiners on one thread, for one picture of two sizes.
+"""What components cost: CPU milliseconds and memory of backbones and refiners, for one picture of two sizes.
 
-CPU time and not wall time: on a machine that does other things as well it means the same.
+CPU time and not wall time: on a machine that does other things as well it means the same. Memory is the peak above what
+the component holds already, of a process of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
+import ctypes
 import time
 from collections.abc import Callable
 from statistics import median
@@ -16,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from common import parser, start, table
+from memory import forget_peak, in_process, memory
 
 from mmwsss.datasets import ShapesScenes
 from mmwsss.models.backbones import TimmFeatures, TimmTokens
@@ -44,18 +47,32 @@ def cpu_milliseconds(peer: Callable[[], object], rounds: int) -> float:
     return 1000 * median(seconds)
 
 
-def of_backbone(net: torch.nn.Module, patch: int, sizes: list[int], rounds: int) -> list[int]:
+def cost(peer: Callable[[], object], rounds: int) -> str:
+    """Milliseconds, and MiB above."""
+
+    def measured() -> dict[str, float]:
+        peer()
+        ctypes.CDLL(None).malloc_trim(0)  # what the turn before has left is no part of what it holds
+        before = memory('VmRSS')
+        forget_peak()
+        return {'ms': cpu_milliseconds(peer, rounds), 'above': memory('VmHWM') - before}
+
+    found = in_process(measured)
+    return f'{found["ms"]:.0f}, {max(found["above"], 0):.0f}'
+
+
+def of_backbone(net: torch.nn.Module, patch: int, sizes: list[int], rounds: int) -> list[str]:
     """Forward passes; sides rounded to the patch."""
     found = []
     for size in sizes:
         side = round(size / patch) * patch
         inputs = torch.randn(1, 3, side, side)
         with torch.no_grad():
-            found.append(round(cpu_milliseconds(lambda inputs=inputs: net(inputs), rounds)))
+            found.append(cost(lambda inputs=inputs: net(inputs), rounds))
     return found
 
 
-def of_refiner(step: Callable[[dict], dict], sizes: list[int], classes: int, rounds: int) -> list[int]:
+def of_refiner(step: Callable[[dict], dict], sizes: list[int], classes: int, rounds: int) -> list[str]:
     """A generated scene and smooth random maps."""
     found = []
     for size in sizes:
@@ -63,7 +80,7 @@ def of_refiner(step: Callable[[dict], dict], sizes: list[int], classes: int, rou
         coarse = np.random.default_rng(0).random((classes, 12, 12)).astype(np.float32)
         cam = np.stack([cv2.resize(one, (size, size)) for one in coarse])
         data = {'img': img, 'cam': cam, 'classes': np.arange(classes)}
-        found.append(round(cpu_milliseconds(lambda data=data: step(dict(data)), rounds)))
+        found.append(cost(lambda data=data: step(dict(data)), rounds))
     return found
 
 
@@ -71,6 +88,7 @@ def main() -> None:
     """Entry point."""
     options = parser(__doc__)
     options.add_argument('--sizes', nargs='+', type=int, default=[224, 512])
+    options.add_argument('--refiners-only', action='store_true')
     args: argparse.Namespace = options.parse_args()
     args.threads = args.threads or 1
     start(args)
@@ -79,11 +97,11 @@ def main() -> None:
     networks = {'tf_efficientnet_lite0, stride 16': (TimmFeatures('tf_efficientnet_lite0', (4,), 16), 32)}
     for name, (net, patch) in networks.items():
         rows.append((name, _millions(net), *of_backbone(net.eval(), patch, args.sizes, args.rounds)))
-    for name in VITS:
+    for name in () if args.refiners_only else VITS:
         vit = TimmTokens(name).eval()
         rows.append((name, _millions(vit), *of_backbone(vit, vit.patch_size, args.sizes, args.rounds)))
         del vit
-    table(('backbone', 'million parameters', *(f'{size} px' for size in args.sizes)), rows)
+    table(('backbone', 'million parameters', *(f'ms, MiB at {size} px' for size in args.sizes)), rows)
     print()
     steps = {
         'PARRefine, 10 rounds': PARRefine(),
@@ -98,7 +116,7 @@ def main() -> None:
         for name, step in steps.items()
         for classes in (1, 5)
     ]
-    table(('refiner', 'classes', *(f'{size} px' for size in args.sizes)), rows)
+    table(('refiner', 'classes', *(f'ms, MiB at {size} px' for size in args.sizes)), rows)
 
 
 def _millions(net: torch.nn.Module) -> float:

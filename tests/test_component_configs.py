@@ -1,0 +1,100 @@
+"""A config for each idea takes its steps and makes masks: what tests/test_configs.py only builds."""
+
+import json
+
+import pytest
+import torch
+from conftest import toy_variables
+from mmengine.registry import MODELS, init_default_scope
+
+from mmwsss.apis import make_pseudo, train
+from mmwsss.config import load_config
+
+SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1, 'pretrained': False}
+MAPS = {'img_size': 32, 'scales': [1.0], 'num_workers': 0, 'workers': 0, 'batch_size': 4}
+TINY_VIT = {'embed_dim': 24, 'depth': 2, 'num_heads': 2}
+CLASSIFIERS = {
+    'frozen_lite0': ({}, 'gradcam_ms', {'method': 'cam'}),
+    'frozen_lite0_pcm': ({}, 'pcm_ms', {}),
+    'frozen_vit': ({'img_size': 28, 'vit_channels': 24}, 'gradcam_ms', {'method': 'cam', 'img_size': 28}),
+}
+ONE_STAGE = ('one_stage_lite0', 'one_stage_lite0_vit', 'one_stage_lite0_cross', 'one_stage_lite0_pairs')
+
+
+def masks_of(out):
+    rows = [json.loads(line) for line in (out / 'manifest.jsonl').read_text().splitlines()]
+    assert [row['status'] for row in rows] == ['ok'] * 12
+    return rows
+
+
+@pytest.fixture
+def data(toy):
+    return {**toy_variables(toy), 'negative_classes': ['no_smoke']}
+
+
+def saved(cfg, path):
+    """An untrained classifier, as a runner saves it."""
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    meta = {'cfg': cfg.pretty_text, 'dataset_meta': {'classes': ('smoke',)}}
+    torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': meta}, path)
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def classifier(tmp_path_factory):
+    """A classifier's checkpoint whose maps the refiners take."""
+    cfg = load_config('configs/frozen_lite0.py', {**SMALL, 'frozen': False})
+    return saved(cfg, tmp_path_factory.mktemp('weights') / 'net.pth')
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', CLASSIFIERS)
+def test_frozen_features_train_and_make_masks(name, data, tmp_path):
+    more, maps, options = CLASSIFIERS[name]
+    kept = tmp_path / 'features'
+    cfg = load_config(f'configs/{name}.py', {**SMALL, 'kept_features': str(kept), **more}, data=data)
+    if name == 'frozen_vit':
+        cfg.model.backbone.backbone.update(TINY_VIT)
+    train(cfg, tmp_path / 'work')
+    assert any(kept.rglob('*.npz'))
+    cfg = load_config(f'configs/pseudo/{maps}.py', {**MAPS, **options}, data=data)
+    make_pseudo(cfg, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
+    masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', ONE_STAGE)
+def test_one_stage_trains_and_makes_masks(name, data, tmp_path):
+    options = {**SMALL, 'img_size': 64, 'steps_per_epoch': 2, 'warm_up_share': 0.0}
+    if name == 'one_stage_lite0_cross':
+        teacher = load_config('configs/r50_pcm.py', {**SMALL, 'teacher_maps': 'classes'}, data=data, scale='small')
+        options['teacher_checkpoint'] = saved(teacher, tmp_path / 'teacher.pth')
+    cfg = load_config(f'configs/seg/{name}.py', options, data=data)
+    runner = train(cfg, tmp_path / 'work')
+    scalars = runner.message_hub.log_scalars
+    losses = {key for key in scalars if 'loss' in key}
+    assert {'train/decode.loss_ce', 'train/loss'} <= losses, losses
+    assert name != 'one_stage_lite0_cross' or any('kt' in key for key in losses), losses
+    assert name != 'one_stage_lite0_pairs' or any('affinity' in key or 'activation' in key for key in losses), losses
+    options = {'img_size': 64, 'num_workers': 0, 'workers': 0, 'cut_posteriors': None}
+    cfg = load_config('configs/pseudo/segmentor.py', options, data=data)
+    make_pseudo(cfg, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
+    masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', ['gradcam_ms_features', 'gradcam_ms_features_vit', 'gradcam_ms_par', 'gradcam_tiles'])
+def test_refiners_and_tiles_make_masks(name, classifier, data, tmp_path):
+    options = MAPS
+    if name == 'gradcam_tiles':
+        options = {'scales': [1.0], 'num_workers': 0, 'workers': 0, 'tile_size': 32}
+    cfg = load_config(f'configs/pseudo/{name}.py', {**options, 'target_layers': [-1]}, data=data)
+    for step in cfg.pseudo.refine:
+        if step.type == 'mmwsss.FeatureAffinityRefine':
+            step.backbone.pop('init_cfg')
+            step.max_side = 56
+            if 'vit' in name:
+                step.backbone.update(TINY_VIT)
+    make_pseudo(cfg, classifier, tmp_path / 'out')
+    masks_of(tmp_path / 'out')
