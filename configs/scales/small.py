@@ -5,7 +5,7 @@ bases = {
     '_base_/vitb_r50.py': '_base_/lite0.py',
     '_base_/hybrid.py': '_base_/lite0.py',
 }
-configs = {
+configs = {  # the *_mini ones are stand-ins without weights, so that every row runs; no figures of them stand anywhere
     'acr_vitb_hybrid_official.py': 'acr_vitb_hybrid.py',
     'vits.py': 'vitb.py',
     'conformer_s.py': 'conformer_mini.py',
