@@ -4,16 +4,17 @@ _base_ = './gradcam_ms_features.py'
 vit_name = 'vit_small_patch14_dinov2.lvd142m'
 vit_weights = 'timm://vit_small_patch14_dinov2.lvd142m'  # or a file
 feature_side = 518
-feature_step = dict(
-    _base_.feature_step,
-    _delete_=True,
+vit_step = dict(
+    type='mmwsss.FeatureAffinityRefine',
     backbone=dict(
         type='mmwsss.TimmTokens',
         name=vit_name,
         init_cfg=dict(type='Pretrained', checkpoint=vit_weights),
     ),
-    mean=None,
-    std=None,
     max_side=feature_side,
+    threshold=_base_.affinity_threshold,
+    exponent=_base_.affinity_exponent,
+    alpha=_base_.walk_alpha,
+    num_steps=_base_.walk_steps,
 )
-pseudo = dict(refine=[feature_step, _base_.cut_step])
+pseudo = dict(refine=[vit_step, _base_.cut_step])
