@@ -3,7 +3,7 @@
 _base_ = './gradcam_ms_features.py'
 vit_name = 'vit_small_patch14_dinov2.lvd142m'
 vit_weights = 'timm://vit_small_patch14_dinov2.lvd142m'  # or a file
-feature_side = 518
+vit_side = 518  # longer side of the picture that the network sees; rounded to its patches
 vit_step = dict(
     type='mmwsss.FeatureAffinityRefine',
     backbone=dict(
@@ -11,7 +11,7 @@ vit_step = dict(
         name=vit_name,
         init_cfg=dict(type='Pretrained', checkpoint=vit_weights),
     ),
-    max_side=feature_side,
+    max_side=vit_side,
     threshold=_base_.affinity_threshold,
     exponent=_base_.affinity_exponent,
     alpha=_base_.walk_alpha,
