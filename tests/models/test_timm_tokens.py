@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 from mmengine.registry import MODELS, init_default_scope
+from mmpretrain.structures import DataSample
 from torch import nn
 
 from mmwsss.cam import CAMGenerator
@@ -133,6 +134,40 @@ def test_sizes_fit_the_patches_by_themselves(family):
     step = FeatureAffinityRefine({'type': 'mmwsss.TimmTokens', 'name': FAMILIES[family][0], **TINY}, max_side=70)
     data = {'img': np.zeros((60, 90, 3), np.uint8), 'cam': np.ones((1, 60, 90), np.float32), 'classes': np.array([0])}
     assert step(data)['cam'].shape == (1, 60, 90) and step.features.size_divisor == patch
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+@pytest.mark.parametrize('part', ['teacher', 'student'])
+def test_teacher_and_student_of_every_family(family, part):
+    """The consistency loss on class maps: what learns gets a gradient, a frozen teacher none."""
+    init_default_scope('mmpretrain')
+    patch = FAMILIES[family][2]
+    vit = {'type': 'mmwsss.TimmTokens', 'name': FAMILIES[family][0], **TINY}
+    cnn = {'type': 'mmwsss.TimmFeatures', 'name': 'resnet18', 'out_indices': (4,), 'output_stride': 16}
+    head = {'type': 'mmwsss.PooledHead', 'num_classes': 2}
+    nets = {
+        name: {'type': 'mmwsss.MapClassifier', 'backbone': backbone, 'head': {**head, 'in_channels': channels}}
+        for name, backbone, channels in [
+            (part, vit, 24),
+            ({'teacher': 'student', 'student': 'teacher'}[part], cnn, 512),
+        ]
+    }
+    model = MODELS.build(
+        {
+            'type': 'mmwsss.CrossArchDistiller',
+            **nets,
+            'student_map': 'class_maps',
+            'paradigm': 'co',
+            'kt_loss': {'type': 'mmwsss.CosineGlobalKTLoss'},
+        }
+    ).train()
+    images = torch.randn(2, 3, 4 * patch, 4 * patch)
+    samples = [DataSample().set_gt_score(torch.tensor([1.0, 0.0])), DataSample().set_gt_score(torch.tensor([0.0, 1.0]))]
+    losses = model.loss(images, samples)
+    assert all(value.isfinite().all() for value in losses.values()) and any('kt' in name for name in losses)
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    for name in ('teacher', 'student'):
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in getattr(model, name).backbone.parameters())
 
 
 @pytest.mark.parametrize('family', ['DINOv2 with registers', 'DINOv3', 'DeiT-III'])
