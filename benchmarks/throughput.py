@@ -22,6 +22,7 @@ from mmengine.hooks import Hook
 from mmwsss.apis.training import train
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.config import load_config
+from mmwsss.registry import HOOKS
 
 TRAININGS = {
     'teacher (Lite0 + PCM)': ('configs/r50_pcm.py', {'teacher_maps': 'classes'}),
@@ -32,6 +33,7 @@ TRAININGS = {
 _WARM = 5  # steps before the clock
 
 
+@HOOKS.register_module()
 class Clock(Hook):
     """Seconds of the steps of a training, and a batch of it."""
 
@@ -55,12 +57,12 @@ def measure(config: str, options: dict[str, Any], args: argparse.Namespace) -> t
     size = {'img_size': args.size, 'batch_size': args.batch, 'num_workers': args.workers}
     scale = None if config.startswith('configs/seg') else 'small'
     cfg = load_config(config, {**size, **options, 'dataset_root': args.dataset_root}, scale=scale)
-    clock = Clock()
     cfg.train_cfg.max_epochs = 1
-    cfg.train_cfg.val_begin = 2
+    cfg.train_cfg.val_begin = 2  # none
     with tempfile.TemporaryDirectory() as folder:
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), clock]
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), {'type': 'mmwsss.Clock'}]
         runner = train(cfg, Path(folder), quiet=True)
+    clock = next(hook for hook in runner.hooks if isinstance(hook, Clock))
     model = runner.model.train()
     steps = clock.times[_WARM:]
     loop = args.batch * (len(steps) - 1) / (steps[-1] - steps[0])

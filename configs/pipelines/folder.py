@@ -34,8 +34,7 @@ data_options = dict(
     blocks=blocks,
 )
 
-_small = scale != 'paper'
-_size = (_base_.last_size if plumes else _base_.img_size) if _small else 512
+_size = _base_.last_size if plumes else _base_.img_size if scale != 'paper' else 512  # as they were trained
 _maps = dict(
     config='configs/pseudo/segmentor.py',
     of='chosen' if plumes else 'segmentor',

@@ -120,9 +120,9 @@ class Composer:
         colour, cover = layer
         matte = cover.max(2)
         frame = lookalikes.lay(frame, (add_grain(rng, colour, matte, grain), cover))
-        return (
-            frame if self.quality is None else recompress(frame, matte, int(rng.integers(*self.quality, endpoint=True)))
-        )
+        if self.quality is not None:
+            frame = recompress(frame, matte, int(rng.integers(*self.quality, endpoint=True)))
+        return frame
 
     def _add_plume(
         self, rng: np.random.Generator, frame: np.ndarray, grain: Grain, sky: np.ndarray

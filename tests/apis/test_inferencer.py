@@ -181,3 +181,9 @@ def test_what_does_not_go_together(work, tmp_path):
                                        tmp_path / 'no_pipeline.pth', show_progress=False)  # fmt: skip
     with pytest.raises(ValueError, match=r'as uint8 BGR \(H, W, 3\), but got float64 \(4, 4\)'):
         inferencer(np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize('source', ['clip.mp4', 'rtsp://camera/1'])
+def test_films_are_for_predict(inferencer, source):
+    with pytest.raises(ValueError, match=f'Expected pictures, but got the film or camera {source}: mmwsss predict'):
+        inferencer(source)

@@ -22,6 +22,8 @@ def test_states_and_agreements():
 
 def test_researchers_go_before_citizens():
     assert state_of({'label_state': 23, 'label_state_admin': 32}, 'x') == 32
+    assert state_of({'label_state': 23, 'label_state_admin': -2}, 'x') is None  # a researcher discarded it
+    assert state_of({'label_state': 23, 'label_state_admin': -1}, 'x') == 23
     assert state_of({'label_state': -1, 'label_state_admin': 47}, 'x') == 47
     assert state_of({'label_state': 16, 'label_state_admin': -1}, 'x') == 16
     assert state_of({'label_state': 3, 'label_state_admin': -2}, 'x') is None

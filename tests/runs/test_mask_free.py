@@ -16,6 +16,7 @@ RULES = {
     'chosen': {'action': 'choose', 'of': ['segmentor_0', 'again'], 'settings': {'vary': {'flip': [True, False]}}},
     'measured': {'action': 'measure', 'of': 'chosen', 'settings': {'pictures': 2}},
     'bound': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS}},
+    'sure': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS, 'confidence': 0.5}},
     'refused': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.01, 'blocks': BLOCKS}},
     'blind': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.9}},
     'trained': {'action': 'calibrate', 'of': 'segmentor_0', 'settings': {'alpha': 0.9, 'split': 'train'}},
@@ -60,6 +61,8 @@ def test_a_pipeline_ends_with_a_choice_a_measure_and_a_bound_or_its_reason(finis
     assert free['bound']['alpha'] == 0.9 and free['bound']['among'] == 4  # two networks, two flips: 0.9 / 4 each
     assert free['bound']['chosen_threshold'] == chosen['threshold']
     assert free['bound']['covered'] == (chosen['threshold'] >= free['bound']['threshold'])
+    assert (free['sure']['alpha'], free['sure']['confidence'], free['sure']['needed']) == (0.9, 0.5, 1)
+    assert 'in 50 % of calibrations' in free['sure']['promise']
     assert 'blocks must say what repeats itself' in free['blind']['reason']
     assert free['trained']['reason'] == 'there are no frames that trained nothing'
     assert free['bound']['observed'] <= 0.9 / 4 and 'exchangeable' in free['bound']['promise']
@@ -121,6 +124,7 @@ def test_frames_aside_train_nothing_and_blocks_stay_whole(finished):
         ),
         ({'action': 'measure', 'of': ['segmentor_0', 'again']}, r'Expected one network in of for x'),
         ({'action': 'choose', 'of': ['nobody']}, 'Expected a run of'),
+        ({'action': 'choose', 'of': ['segmentor_0'] * 17}, 'Expected at most 16 networks to choose from, but got 17'),
     ],
 )
 def test_wrong_entries(finished, rule, message):
