@@ -334,8 +334,8 @@ def read_picture(path: str | Path) -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
 
 
-class Segmentor:
-    """A segmentor that ``mmwsss`` exported.
+def open_session(path: str | Path, threads: int = 0) -> Any:
+    """An ``onnxruntime.InferenceSession`` of a file.
 
     Args:
         path: The ONNX file.
@@ -343,22 +343,37 @@ class Segmentor:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ValueError: If it is no ONNX network, or onnxruntime is missing.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'Expected an ONNX network in {path}, but there is no such file.')
+    try:
+        import onnxruntime  # not for the tables alone
+    except ModuleNotFoundError as error:
+        raise ValueError('Expected the package onnxruntime. Install it with: pip install onnxruntime') from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime's own have no base of their own
+        raise ValueError(f'Expected an ONNX network in {path}, but {error}') from error
+
+
+class Segmentor:
+    """A segmentor that ``mmwsss`` exported.
+
+    Args:
+        path: The ONNX file.
+        threads: Threads of the processor; 0 leaves it to onnxruntime.
+        session: What :func:`open_session` gives, where it is open already.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If the file does not say what its classes are.
     """
 
-    def __init__(self, path: str | Path, threads: int = 0) -> None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f'Expected an ONNX network in {path}, but there is no such file.')
-        try:
-            import onnxruntime  # not for the tables alone
-        except ModuleNotFoundError as error:
-            raise ValueError('Expected the package onnxruntime. Install it with: pip install onnxruntime') from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-        except Exception as error:  # onnxruntime's own have no base of their own
-            raise ValueError(f'Expected an ONNX network in {path}, but {error}') from error
+    def __init__(self, path: str | Path, threads: int = 0, session: Any = None) -> None:
+        self.session = open_session(path, threads) if session is None else session
         kept = self.session.get_modelmeta().custom_metadata_map
         if 'classes' not in kept or 'size' not in kept:
             raise ValueError(f'Expected a network that mmwsss exported (with classes and size) in {path}.')
@@ -367,7 +382,6 @@ class Segmentor:
         self.align_corners: bool = json.loads(kept.get('align_corners', 'false'))
         self.palette: list[list[int]] = json.loads(kept.get('palette', '[]'))
         self.threshold = float(kept.get('threshold', 0.3))  # of maps
-        self.is_classifier = kept.get('kind') == '"class_maps"'
 
     def _run(self, picture: np.ndarray) -> list[np.ndarray]:
         """The outputs for a picture, uint8 RGB (H, W, 3), without the batch."""
@@ -442,8 +456,9 @@ class ClassMaps(Segmentor):
 
 def open_network(path: str | Path, threads: int = 0) -> Segmentor:
     """A network that ``mmwsss`` exported, whichever kind it is; see :class:`Segmentor` for arguments and errors."""
-    network = Segmentor(path, threads)
-    return ClassMaps(path, threads) if network.is_classifier else network
+    session = open_session(path, threads)
+    is_classifier = session.get_modelmeta().custom_metadata_map.get('kind') == '"class_maps"'
+    return (ClassMaps if is_classifier else Segmentor)(path, threads, session)
 
 
 def pictures_of(source: Path) -> Iterator[tuple[Path, Path]]:

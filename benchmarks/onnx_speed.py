@@ -16,45 +16,32 @@ import time
 from pathlib import Path
 from typing import Any
 
-HEAD = {
-    'type': 'SegformerHead',
-    'num_classes': 2,
-    'norm_cfg': {'type': 'BN'},
-    'align_corners': False,
-    'in_index': [0, 1, 2, 3],
+NETWORKS = {
+    'mit-b0': 'configs/seg/segformer_mit-b0_pseudo-512x512.py',
+    'lite0': 'configs/seg/segformer_lite0_pseudo-192x192.py',
+    'lite0, plumes': 'configs/seg/lite0_plumes.py',
 }
-NETWORKS: dict[str, dict[str, Any]] = {
-    'mit-b0': {
-        'backbone': {'type': 'MixVisionTransformer', 'embed_dims': 32, 'num_layers': [2, 2, 2, 2],
-                     'num_heads': [1, 2, 5, 8], 'patch_sizes': [7, 3, 3, 3], 'sr_ratios': [8, 4, 2, 1]},
-        'decode_head': {**HEAD, 'in_channels': [32, 64, 160, 256], 'channels': 256},
-    },
-    'lite0': {
-        'backbone': {'type': 'mmpretrain.TIMMBackbone', 'model_name': 'tf_efficientnet_lite0', 'features_only': True,
-                     'out_indices': (1, 2, 3, 4)},
-        'decode_head': {**HEAD, 'in_channels': [24, 40, 112, 320], 'channels': 64},
-    },
-}  # fmt: skip
 
 
 def build(name: str, size: int) -> Any:
-    """A network with random weights; its speed is that of a trained one."""
+    """A network of a config with random weights; its speed is that of a trained one."""
     import mmwsss  # noqa: F401  (first: cures torchvision)
 
     # isort: split
-    from mmengine.config import ConfigDict
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
+    from mmwsss.cli.host_noise import quiet_hosts
+    from mmwsss.config import load_config
+
+    quiet_hosts()
     init_default_scope('mmseg')
     MMLogger.get_current_instance().setLevel('WARNING')  # no line for every weight that is initialised
-    preprocessor = {'type': 'SegDataPreProcessor', 'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375],
-                    'bgr_to_rgb': True, 'size': (size, size)}  # fmt: skip
-    settings = {'type': 'EncoderDecoder', 'data_preprocessor': preprocessor, 'test_cfg': {'mode': 'whole'}}
-    model = MODELS.build(ConfigDict({**settings, **NETWORKS[name]}))
-    model.init_weights()
-    return model.eval()
+    model = load_config(
+        NETWORKS[name], {'img_size': size, 'pretrained': False}, data='configs/data/smoke5k_wsss.py'
+    ).model
+    return MODELS.build(model).eval()
 
 
 def time_one(kind: str, name: str, path: str, size: int, threads: int, rounds: int) -> dict[str, float]:

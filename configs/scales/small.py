@@ -9,7 +9,7 @@ configs = {  # the *_mini ones are stand-ins without weights, so that every row 
     'acr_vitb_hybrid_official.py': 'acr_vitb_hybrid.py',
     'vits.py': 'vitb.py',
     'conformer_s.py': 'conformer_mini.py',
-    'affinity/affinity_r50.py': 'affinity/affinity_mini.py',
+    'affinity/affinity_r50.py': 'affinity/affinity_lite0.py',
     'seg/segformer_mit-b0_pseudo-512x512.py': 'seg/segformer_lite0_pseudo-192x192.py',
     'seg/deeplabv1_vgg16_pseudo-321x321.py': 'seg/segformer_lite0_pseudo-192x192.py',
     'seg/deeplabv2_r101_pseudo-321x321.py': 'seg/segformer_lite0_pseudo-192x192.py',

@@ -48,7 +48,7 @@ def chain(tmp_path_factory):
     maps = load_config('configs/pseudo/gradcam_ms.py', options, data=data)
     make_pseudo(maps, root / 'student' / 'epoch_1.pth', root / 'maps')
     options = {**SMALL, 'cam_root': str(root / 'maps')}
-    cfg = load_config('configs/affinity/affinity_mini.py', options, data=data)
+    cfg = load_config('configs/affinity/affinity_lite0.py', options, data=data)
     train(cfg, root / 'affinity', quiet=True)
     return root / 'affinity' / 'epoch_1.pth', root / 'maps'
 
