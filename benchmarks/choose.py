@@ -39,7 +39,10 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('data', help='description of the data, for example configs/data/smoke5k_wsss.py')
     parser.add_argument(
-        'candidates', nargs='+', metavar='NAME=CONFIG,CHECKPOINT[,VARIABLE=VALUE...]', help='a pseudo config each'
+        'candidates',
+        nargs='+',
+        metavar='NAME=CONFIG,CHECKPOINT[,peer=CHECKPOINT][,VARIABLE=VALUE...]',
+        help='a pseudo config each; a peer is a network whose masks should agree, in the place of mirrored frames',
     )
     parser.add_argument('--dataset-root', required=True)
     parser.add_argument('--cache', required=True, help='folder for what is computed once')
@@ -68,6 +71,7 @@ class Candidate:
         config, self.checkpoint, *options = rest.split(',')
         self.args = args
         values = {key: literal(value) for key, value in split_options(options).items()}
+        self.peer: str | None = values.pop('peer', None)
         self.cfg = load_config(config, {**values, 'dataset_root': args.dataset_root}, data=args.data)
         self._model: torch.nn.Module | None = None
 
@@ -97,7 +101,8 @@ class Candidate:
         path = Path(self.args.cache) / f'{self.name}_{split}.npz'
         if not path.exists():
             plan = EvidencePlan(composites=self.args.composites, views=not self.args.no_views)
-            collect_evidence(self.cfg, self.model, data_split(self.cfg, split), plan, judge).save(path)
+            peer = init_for_maps(self.cfg, self.peer) if self.peer else None
+            collect_evidence(self.cfg, self.model, data_split(self.cfg, split), plan, judge, peer).save(path)
         return Evidence.load(path)
 
 

@@ -28,6 +28,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--also', nargs='+', default=[], metavar='CONFIG', help='other pseudo configs to choose from')
     parser.add_argument('--checkpoints', nargs='+', required=True, help='weights: rounds, epochs, networks')
     parser.add_argument(
+        '--peers',
+        nargs='+',
+        help='for each of --checkpoints the same training with another seed: masks that should agree, in the place of '
+        'those of mirrored frames',
+    )
+    parser.add_argument(
         '--vary', nargs='+', default=[], metavar='NAME=A,B,C', help='variables of the configs: bg_exponent=1,4,16'
     )
     parser.add_argument('--rule', help='see mmwsss.evaluation.rules.RULES')
@@ -65,6 +71,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from mmwsss.config import load_config
     from mmwsss.config.options import ABSENT, parse_text, split_options
 
+    peers = args.peers or [None] * len(args.checkpoints)
+    if len(peers) != len(args.checkpoints):
+        raise InputError(f'Expected a network of --peers for each of {len(args.checkpoints)}, but got {len(peers)}.')
     candidates = []
     for config in (args.config, *args.also):
         plain = load_config(config, data=args.data, scale=args.scale)
@@ -72,9 +81,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         given = {name: parse_text(name, text, plain.get(name, ABSENT)) for name, text in texts.items()}
         for values in variations(varied(args.vary)):
             cfg = load_config(config, {**given, **values}, data=args.data, scale=args.scale)
-            for checkpoint in args.checkpoints:
+            for checkpoint, peer in zip(args.checkpoints, peers):
                 name = ' '.join([Path(config).stem, *(f'{key}={value}' for key, value in values.items()), checkpoint])
-                candidates.append(Candidate(name.replace('/', '_'), cfg, checkpoint, values, model_config_of(args)))
+                name = name.replace('/', '_')
+                candidates.append(Candidate(name, cfg, checkpoint, values, model_config_of(args), peer))
     root = data_split(candidates[0].cfg, args.split).metainfo['image_root']
     plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, root))
     best, choice = choose_candidate(candidates, args.split, args.rule, plan, args.keep)

@@ -30,6 +30,8 @@ class Candidate:
         checkpoint: Weights of its network.
         values: Variables of the config in which it differs from other candidates.
         model_cfg: Training config, for a checkpoint that does not carry its own.
+        peer: Weights of another network of the kind, such as the same training with another seed: what rules that need
+            views compare the masks with, in the place of those of mirrored frames.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Candidate:
     checkpoint: str
     values: Mapping[str, Any] = field(default_factory=dict)
     model_cfg: Config | None = None
+    peer: str | None = None
 
 
 def variations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -74,8 +77,8 @@ def choose_candidate(
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names) or not names:
         raise InputError(f'Expected candidates of different names, at least one, but got {names}.')
-    if 'views' in needs and not plan.views:
-        raise InputError(f'Expected views in the plan for the rule {rule!r}, but it has none.')
+    if 'views' in needs and not plan.views and any(candidate.peer is None for candidate in candidates):
+        raise InputError(f'Expected views in the plan, or peers, for the rule {rule!r}, but there are none.')
     first = candidates[0].cfg
     dataset = data_split(first, split)
     judge = None
@@ -85,7 +88,8 @@ def choose_candidate(
     evidence: dict[str, Evidence] = {}
     for candidate in candidates:
         model = init_for_maps(candidate.cfg, candidate.checkpoint, candidate.model_cfg)
-        evidence[candidate.name] = collect_evidence(candidate.cfg, model, dataset, plan, judge)
+        peer = candidate.peer and init_for_maps(candidate.cfg, candidate.peer, candidate.model_cfg)
+        evidence[candidate.name] = collect_evidence(candidate.cfg, model, dataset, plan, judge, peer or None)
         if keep is not None:
             evidence[candidate.name].save(Path(keep) / f'{candidate.name}.npz')
     choice = choose_by_default(evidence) if rule is None else choose(evidence, rule)

@@ -72,7 +72,12 @@ def blocks_of(dataset: ImageDataset, indices: Sequence[int], grouping: Grouping)
 
 
 def collect_evidence(
-    cfg: Config, model: BaseModel, dataset: ImageDataset, plan: EvidencePlan, judge: Judge | None = None
+    cfg: Config,
+    model: BaseModel,
+    dataset: ImageDataset,
+    plan: EvidencePlan,
+    judge: Judge | None = None,
+    peer: BaseModel | None = None,
 ) -> Evidence:
     """Look at frames with one candidate; no mask is read.
 
@@ -82,6 +87,8 @@ def collect_evidence(
         dataset: Frames with image labels, best those that trained nothing.
         plan: Which of them, and how.
         judge: Also asked, where there is one; see :func:`~mmwsss.apis.judge.erase_and_keep`.
+        peer: Another network of the same classes, such as the same training with another seed. Its scores of a frame
+            are the second view, in the place of the candidate's own of the mirrored frame.
 
     Raises:
         ValueError: If no frame shows a class, or composites are wanted and every frame does.
@@ -93,7 +100,11 @@ def collect_evidence(
     blocks = blocks_of(dataset, chosen, plan.grouping)
     builder = FrameCurvesBuilder()
     kept: list[tuple[np.ndarray, np.ndarray]] = []
-    views = _views(cfg, model, dataset, chosen) if plan.views else None
+    views = None
+    if peer is not None:
+        views = _scores_of_two(cfg, (model, peer), dataset, chosen)
+    elif plan.views:
+        views = _views(cfg, model, dataset, chosen)
     for frame in scored_frames(cfg, model, dataset, chosen, label='frames'):
         two = None if views is None else next(views)
         labels = set(frame.info['gt_label'].tolist())
@@ -118,6 +129,15 @@ def _views(
     )
     for plain, mirrored in pairs:
         yield plain.scores, mirrored.scores[..., ::-1]
+
+
+def _scores_of_two(
+    cfg: Config, models: tuple[BaseModel, BaseModel], dataset: ImageDataset, chosen: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Scores (K, H, W) of frames by two networks."""
+    pairs = (scored_frames(cfg, model, dataset, chosen, label='of two networks') for model in models)
+    for one, other in zip(*pairs):
+        yield one.scores, other.scores
 
 
 _JUDGED = 60  # frames that a judge sees: it looks at each some 70 times

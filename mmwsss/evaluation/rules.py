@@ -187,10 +187,10 @@ def otsu(frames: FrameCurves) -> np.ndarray:
 
 
 def view_agreement(frames: FrameCurves) -> np.ndarray:
-    r"""IoU of the masks of two views of P, :math:`\sum |M \cap M'| / \sum |M \cup M'|`, of the frame and its mirror.
+    r"""IoU of the masks of two views of P, :math:`\sum |M \cap M'| / \sum |M \cup M'|`.
 
-    Consistency ranks networks well (arXiv 2503.00450), and thresholds badly: empty masks and full ones agree. Here an
-    empty union counts as 0.
+    The views are the frame and its mirror image, or the frame as another network sees it. Consistency ranks networks
+    well (arXiv 2503.00450), and thresholds badly: empty masks and full ones agree. Here an empty union counts as 0.
     """
 
     def of_class(positive: FrameCurves, _: FrameCurves) -> np.ndarray:

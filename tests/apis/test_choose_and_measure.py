@@ -44,7 +44,7 @@ def test_a_choice_is_that_of_the_evidence_and_reads_no_mask(trained, tmp_path): 
     assert blind.rule == 'otsu' and blind.reason.startswith('generated smoke says nothing of plain')
     with pytest.raises(ValueError, match='Expected candidates of different names'):
         choose_candidate(candidates[:1] * 2, 'train')
-    with pytest.raises(ValueError, match="Expected views in the plan for the rule 'agreement'"):
+    with pytest.raises(ValueError, match="Expected views in the plan, or peers, for the rule 'agreement'"):
         choose_candidate(candidates, 'train', 'agreement', PLAN)
     with pytest.raises(KeyError, match='Expected a rule of'):
         choose_candidate(candidates, 'train', 'luck', PLAN)
@@ -74,6 +74,8 @@ def test_the_tools(trained, tmp_path):  # noqa: F811
 
     chosen = run('choose', '--checkpoints', path, '--vary', 'flip=True,False')
     assert chosen['checkpoint'] == str(path) and chosen['flip'] in (True, False) and len(chosen['candidates']) == 2
+    agreed = run('choose', '--checkpoints', path, '--peers', path, '--rule', 'agreement')
+    assert agreed['rule'] == 'agreement' and agreed['candidates'][0]['score'] == pytest.approx(1)  # with itself
     measured = run('measure', path, '--threshold', chosen['threshold'], '--page', tmp_path / 'page.html')
     assert measured['threshold'] == chosen['threshold'] and 0 <= measured['iou']['value'] <= 1
     assert (tmp_path / 'page.html').is_file()

@@ -29,8 +29,23 @@ def test_evidence_is_of_the_scores(trained):  # noqa: F811
     assert (composites.truth[:, 0] >= composites.truth[:, 2]).all() and composites.truth[:, 2].min() > 0
     assert (composites.hits[:, :, 0] <= composites.area + 1e-9).all()
     assert not np.allclose(composites.area, composites.clean_area)
-    same = collect_evidence(cfg, model, dataset, plan)
-    assert np.array_equal(same.composites.hits, composites.hits)
+    same = collect_evidence(cfg, model, dataset, plan, peer=model)  # one that always agrees, in the mirror's place
+    assert np.array_equal(same.composites.hits, composites.hits) and np.array_equal(same.frames.area, frames.area)
+    assert np.array_equal(same.frames.both, same.frames.either) and np.allclose(same.frames.both, frames.area)
+
+
+def test_a_peer_is_asked_about_the_same_frames(trained):  # noqa: F811
+    cfg, model = load(*trained)
+    peer = load(*trained)[1]
+    for parameter in peer.parameters():
+        parameter.data.mul_(-1.5)
+    dataset = data_split(cfg, 'train')
+    frames = collect_evidence(cfg, model, dataset, EvidencePlan(frames=4, composites=0), peer=peer).frames
+    one, other = (next(scored_frames(cfg, network, dataset, [0])).scores[0] for network in (model, peer))
+    for place, threshold in ((10, THRESHOLDS[10]), (50, THRESHOLDS[50])):
+        both, either = (one > threshold) & (other > threshold), (one > threshold) | (other > threshold)
+        assert np.isclose(frames.both[0, place], both.mean(), atol=0.01)
+        assert np.isclose(frames.either[0, place], either.mean(), atol=0.01)
 
 
 def test_composites_are_of_frames_without_the_class_and_their_clean_twins_differ_in_the_smoke_alone(trained):  # noqa: F811
