@@ -59,6 +59,7 @@ def main() -> None:
     options.add_argument('--images', type=int, default=0, help='the first so many that show a class (0: all)')
     options.add_argument('--method', default='cam')
     options.add_argument('--img-size', type=int, default=192)
+    options.add_argument('--affinity', help='checkpoint of an AffinityNet (configs/affinity): two further rows')
     options.add_argument('--dataset-root', required=True)
     args: argparse.Namespace = options.parse_args()
     args.threads = args.threads or 1
@@ -70,7 +71,11 @@ def main() -> None:
     dataset = DATASETS.build(cfg[f'{args.split}_set'])
     classes = dataset.metainfo['classes']
     model = init_for_maps(cfg, args.checkpoint, classes=classes)
-    chains = {name: build_refiners(chain, classes) for name, chain in CHAINS.items()}
+    steps = dict(CHAINS)
+    if args.affinity:
+        learnt = {'type': 'mmwsss.AffinityRefine', 'checkpoint': args.affinity}
+        steps |= {'AffinityRefine': [learnt], 'AffinityRefine, PARRefine': [learnt, _PAR]}
+    chains = {name: build_refiners(chain, classes) for name, chain in steps.items()}
     figures = {name: CamFigures(classes) for name in chains}
     seconds = dict.fromkeys(chains, 0.0)
     fusion, number = build_fusion(cfg.pseudo.fusion.to_dict(), classes), 0

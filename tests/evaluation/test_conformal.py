@@ -47,6 +47,27 @@ def test_the_mean_risk_is_what_was_promised(blocks, alpha, adversarial):
         assert abs(alarms.mean() - exact) < error
 
 
+@pytest.mark.parametrize('adversarial', [False, True])
+def test_the_mean_pixel_risk_is_what_was_promised(adversarial):
+    """10,000 calibrations on shares of marked pixels, by counting; the adversary's frames are empty or full."""
+    rng = np.random.default_rng(5)
+    rounds, blocks, alpha, levels = 10_000, 30, 0.1, 64
+    if adversarial:  # rare frames that are full at one of two scores
+        full = rng.random((rounds, blocks + 1, 1)) < 0.07
+        scores = np.where(full, rng.choice([20, 60], (rounds, blocks + 1, 1)), 1).repeat(16, 2)
+    else:  # frames differ as much as their pixels
+        scores = rng.integers(0, 40, (rounds, blocks + 1, 1)) + rng.integers(0, 24, (rounds, blocks + 1, 16))
+    above = np.stack([(scores > level).mean(2) for level in range(levels)], axis=2)  # losses at level / 64
+    thresholds = (above[:, :-1].sum(1) <= alpha * (blocks + 1) - 1 + 1e-9).argmax(1)
+    for row in range(20):  # the package's own give the same
+        alarms = FalseAlarms()
+        for block in range(blocks):
+            alarms.update((scores[row, block] / levels).astype(np.float32).reshape(4, 4), block)
+        assert alarms.bound(alpha, 'pixels').threshold * levels == thresholds[row]
+    risk = above[np.arange(rounds), -1, thresholds]
+    assert alpha / 4 < risk.mean() <= alpha + 4 * risk.std() / math.sqrt(rounds)
+
+
 def test_blocks_of_many_frames_keep_the_promise_and_single_frames_as_units_break_it():
     """Days differ as much as the frames of a day: hundreds of frames of few days are no hundreds of units."""
     rng = np.random.default_rng(1)
