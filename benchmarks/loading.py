@@ -20,10 +20,10 @@ from common import machine, table
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmwsss.engine.hooks.set_epoch import seeded_transforms
 
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.config import load_config
+from mmwsss.engine.hooks.set_epoch import seeded_transforms
 from mmwsss.registry import MODELS
 
 
