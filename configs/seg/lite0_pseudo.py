@@ -2,11 +2,12 @@
 # classifier's maps gave before; images without any class are all background.
 _base_ = './lite0_plumes_pseudo.py'
 balanced = True  # background and classes count the same in the decoder's cross-entropy
+by_class = False  # and, of several classes, each as much as another
 
 model = dict(
     decode_head=dict(
         loss_decode=[
-            dict(type='mmwsss.BalancedCrossEntropyLoss')
+            dict(type='mmwsss.BalancedCrossEntropyLoss', by_class=by_class)
             if balanced
             else dict(type='CrossEntropyLoss', loss_weight=1.0, avg_non_ignore=True),
             dict(type='mmwsss.ForegroundDiceLoss', loss_weight=0.5),

@@ -298,6 +298,25 @@ def test_balanced_cross_entropy_by_hand():
         balanced_cross_entropy(logits, labels[:, :3])
 
 
+def test_balanced_by_class_by_hand():
+    logits, labels = torch.randn(2, 4, 4, 5, requires_grad=True), torch.randint(0, 3, (2, 4, 5))  # class 3 is absent
+    labels[1, :2] = IGNORE_LABEL
+    means = []
+    for value in range(3):
+        places = (labels == value).nonzero().tolist()
+        means.append(np.mean([-logits[b, :, y, x].log_softmax(0)[value].item() for b, y, x in places]))
+    expected = (means[0] + (means[1] + means[2]) / 2) / 2
+    loss = balanced_cross_entropy(logits, labels, by_class=True)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert (logits.grad[1, :, :2] == 0).all() and (logits.grad[0] != 0).all()
+    empty = torch.zeros_like(labels)
+    assert balanced_cross_entropy(logits, empty, by_class=True).item() == pytest.approx(
+        F.cross_entropy(logits, empty).item() / 2, rel=1e-5
+    )
+    assert balanced_cross_entropy(logits, torch.full_like(labels, IGNORE_LABEL), by_class=True).item() == 0
+
+
 def test_the_ordinary_config_is_what_the_host_builds():
     model = build(ordinary_model(config()))
     assert type(model).__name__ == 'EncoderDecoder' and not hasattr(model, 'classifier')
