@@ -1,5 +1,8 @@
-# What the pipelines share: the two ways from images with labels to a segmentor. A pipeline says what its data are and
-# what differs. Without more it is the method (small_method.py).
+# What the pipelines share: the ways from images with labels to a segmentor. A pipeline says what its data are and what
+# differs. Without more it is the method (small_method.py).
+#
+# With method=False, for any classes: a classifier, pseudo masks of its class maps, a segmentor of them, and another one
+# of the first one's masks of the training images, in which only classes of an image's label can be.
 #
 # With plumes=True, for smoke, steam and dust: a segmentor learns from generated plumes that are blended into images
 # whose label says that they have none; its masks of images with smoke, half of each batch beside further composites,
@@ -8,6 +11,7 @@
 # frames kept aside or the validation set; `final` is a segmentor whose plain masks are those above that threshold.
 _base_ = './small_method.py'
 plumes = False
+method = True
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
 round_epochs = 15  # of 30 steps: each of the two rounds after it
 last_size = 192  # img_size of the last round
@@ -60,4 +64,44 @@ _rounds = dict(
         options=dict(_round, img_size=last_size),
     ),
 )
-runs = _rounds if plumes else dict()
+
+# Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour.
+_segmentor = dict(
+    config='configs/seg/lite0_pseudo.py', options=dict(_round, img_size=last_size, by_class=True, crop_ratio=0.8)
+)
+_simple = dict(
+    _delete_=True,
+    classifier=dict(
+        config='configs/r50.py',
+        options=dict(
+            _size,
+            img_size=last_size,
+            epochs=_base_.epochs,
+            lr=_base_.lr,
+            crop_ratio=_base_.crop_ratio,
+            jitter=_base_.jitter,
+        ),
+    ),
+    masks_1=dict(
+        config='configs/pseudo/gradcam_ms_par.py',
+        of='classifier',
+        options=dict(
+            img_size=last_size,
+            scales=[1.5],
+            flip=True,
+            method='cam',
+            per_scale_min_max=False,
+            par_iters=20,
+            mask_threshold=0.5,
+            batch_size=_base_.batch_size,
+        ),
+    ),
+    segmentor_1=dict(_segmentor, masks='masks_1'),
+    masks_2=dict(
+        config='configs/pseudo/segmentor.py',
+        of='segmentor_1',
+        options=dict(batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=(0.3, 0.5)),
+    ),
+    segmentor_2=dict(_segmentor, masks='masks_2', inputs=dict(segmentor_init='segmentor_1')),
+)
+runs = _rounds if plumes else dict() if method else _simple
