@@ -1,8 +1,8 @@
 # What the pipelines share: the ways from images with labels to a segmentor. A pipeline says what its data are and what
 # differs. Without more it is the method (small_method.py).
 #
-# With method=False, for any classes: a classifier, pseudo masks of its class maps, a segmentor of them, and another one
-# of the first one's masks of the training images, in which only classes of an image's label can be.
+# With method=False, for any classes (scale 'small' alone): a classifier, pseudo masks of its class maps, a segmentor of
+# them, and another one of the first one's masks of the training images, which have only classes of the image's label.
 #
 # With plumes=True, for smoke, steam and dust: a segmentor learns from generated plumes that are blended into images
 # whose label says that they have none; its masks of images with smoke, half of each batch beside further composites,
@@ -14,7 +14,7 @@ plumes = False
 method = True
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
 round_epochs = 15  # of 30 steps: each of the two rounds after it
-last_size = 192  # img_size of the last round
+last_size = 192  # img_size of the last round, and of a classifier without teacher and student
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 
@@ -66,21 +66,14 @@ _rounds = dict(
 )
 
 # Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour.
-_segmentor = dict(
-    config='configs/seg/lite0_pseudo.py', options=dict(_round, img_size=last_size, by_class=True, crop_ratio=0.8)
-)
+_large = dict(_size, img_size=last_size)
+_segmentor = dict(config='configs/seg/lite0_pseudo.py')
+_other = dict(epochs=round_epochs, by_class=True, crop_ratio=0.8)
 _simple = dict(
     _delete_=True,
     classifier=dict(
         config='configs/r50.py',
-        options=dict(
-            _size,
-            img_size=last_size,
-            epochs=_base_.epochs,
-            lr=_base_.lr,
-            crop_ratio=_base_.crop_ratio,
-            jitter=_base_.jitter,
-        ),
+        options=dict(**_large, epochs=_base_.epochs, lr=_base_.lr, crop_ratio=_base_.crop_ratio, jitter=_base_.jitter),
     ),
     masks_1=dict(
         config='configs/pseudo/gradcam_ms_par.py',
@@ -96,12 +89,17 @@ _simple = dict(
             batch_size=_base_.batch_size,
         ),
     ),
-    segmentor_1=dict(_segmentor, masks='masks_1'),
+    segmentor_1=dict(_segmentor, masks='masks_1', options=dict(**_size, **_other)),
     masks_2=dict(
         config='configs/pseudo/segmentor.py',
         of='segmentor_1',
         options=dict(batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=(0.3, 0.5)),
     ),
-    segmentor_2=dict(_segmentor, masks='masks_2', inputs=dict(segmentor_init='segmentor_1')),
+    segmentor_2=dict(
+        _segmentor,
+        masks='masks_2',
+        options=dict(**_large, **_other),
+        inputs=dict(segmentor_init='segmentor_1'),
+    ),
 )
-runs = _rounds if plumes else dict() if method else _simple
+runs = _rounds if plumes else dict() if method or _base_.scale == 'paper' else _simple

@@ -289,7 +289,7 @@ def test_an_odd_folder_through_the_pipeline(tmp_path, call, refused):
     (root / 'smoke/c.nef').write_bytes(b'raw')
     (root / '.ipynb_checkpoints').mkdir()
     picture(root / '.ipynb_checkpoints/x.jpg')
-    options = [f'dataset_root={root}', f'work_dir={tmp_path / "work"}', 'img_size=32']
+    options = [f'dataset_root={root}', f'work_dir={tmp_path / "work"}', 'img_size=32', 'last_size=32', 'round_epochs=1']
     command = ['pipeline', 'configs/pipelines/folder.py', '--cfg-options', *options, 'epochs=1']
     code, output, errors = call(*command)
     assert code == 0, errors
@@ -298,16 +298,16 @@ def test_an_odd_folder_through_the_pipeline(tmp_path, call, refused):
         'left out: 1 pictures of a kind that is not read (first smoke/c.nef)',
         '1 pictures have a side below 8 pixels, first',
         'of 1 looked at, 1 use fewer bits than they have and are stretched',
-        'pseudo: 15 of 15 masks',
+        'masks_1: 15 of 15 masks',
     ):
         assert said in output, output
-    masks = list((tmp_path / 'work/pseudo/masks').rglob('*.png'))
+    masks = list((tmp_path / 'work/masks_2/masks').rglob('*.png'))
     assert len(masks) == 15 and {'x.jpg.png', 'x.png.png'} <= {path.name for path in masks}
     assert (tmp_path / 'work/report.html').read_bytes()
     code, output, errors = call(*command, '--plan')
-    assert code == 0 and output.count('stands') == 8, output
+    assert code == 0 and output.count('stands') == 7, output
     line = refused(*command[:-1], 'epochs=2')
-    assert f'What is in {tmp_path / "work/teacher"} was made by other settings' in line
+    assert f'What is in {tmp_path / "work/classifier"} was made by other settings' in line
 
 
 def test_a_single_picture_trains_a_segmentor(tmp_path, call):

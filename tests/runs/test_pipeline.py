@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import toy_variables, write_toy
+from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.apis import test as run_test
@@ -15,6 +17,7 @@ from mmwsss.apis import train
 from mmwsss.apis.training import prepare
 from mmwsss.config import load_config
 from mmwsss.datasets.converters.scenes import export_scenes
+from mmwsss.datasets.metainfo import IGNORE_LABEL
 from mmwsss.datasets.pictures import read_mask
 from mmwsss.evaluation.difference import counts_by_image, paired_difference
 from mmwsss.runs import Pipeline, StaleRunError, load_pipeline
@@ -191,7 +194,7 @@ def test_a_folder_without_any_masks(tmp_path):
     root = write_toy(tmp_path / 'data', 9)
     shutil.rmtree(root / 'ann')
     names = {'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'img_size': 32, 'epochs': 1}
-    cfg = load_pipeline('configs/pipelines/folder.py', {**names, 'work_dir': str(tmp_path / 'work')})
+    cfg = load_pipeline('configs/pipelines/folder.py', {**names, 'method': True, 'work_dir': str(tmp_path / 'work')})
     for name in ('teacher', 'student', 'segmentor'):
         cfg.runs[name].options.update({'batch_size': 4, 'num_workers': 0})
     summary = Pipeline(cfg, lambda line: None).run()
@@ -207,6 +210,36 @@ def test_a_folder_without_any_masks(tmp_path):
     html = (tmp_path / 'work' / 'report.html').read_text()
     assert '"ground truth":' not in html and '"sample"' in html
     assert '<strong>flatters</strong>' in html and 'No bound on false alarms' in html
+
+
+def test_a_folder_of_any_classes_without_teacher_and_student(tmp_path):
+    """The default: a classifier, masks, a segmentor, its masks, the segmentor of those; a label is never left."""
+    root = write_toy(tmp_path / 'data', 12)
+    shutil.rmtree(root / 'ann')
+    options = {
+        'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'work_dir': str(tmp_path / 'work'),
+        'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1, 'round_epochs': 1,
+    }  # fmt: skip
+    cfg = load_pipeline('configs/pipelines/folder.py', options)
+    assert list(cfg.runs) == ['classifier', 'masks_1', 'segmentor_1', 'masks_2', 'segmentor_2', 'bound', 'measured']
+    for name in ('classifier', 'segmentor_1', 'segmentor_2'):
+        cfg.runs[name].options['pretrained'] = False
+    for name in ('segmentor_1', 'segmentor_2'):
+        cfg.runs[name].options['steps_per_epoch'] = 1
+    summary = Pipeline(cfg, lambda line: None).run()
+    assert summary['stages']['masks_1']['ok'] == summary['stages']['masks_2']['ok'] == 12
+    rows = json.loads((root / 'train.json').read_text())['data_list']
+    shows = {row['img_path']: row['gt_label'] == 1 for row in rows}
+    for name in ('masks_1', 'masks_2'):
+        for path in (tmp_path / 'work' / name / 'masks').rglob('*.png'):
+            found = set(np.unique(read_mask(path))) - {0, IGNORE_LABEL}
+            assert found <= ({1} if shows[f'{path.parent.name}/{path.stem}.jpg'] else set()), path
+    assert 'iou_image' not in summary['stages']['segmentor_2']
+    assert summary['without_masks']['bound']['reason'] == 'there are no frames that trained nothing'
+    trained = Config.fromfile(next((tmp_path / 'work/segmentor_2').glob('*.py')))
+    assert trained.model.init_cfg.checkpoint.endswith('segmentor_1/epoch_1.pth')
+    assert trained.model.decode_head.loss_decode[0].by_class is True
+    assert list(load_pipeline('configs/pipelines/folder.py', {**options, 'scale': 'paper'}).runs)[0] == 'teacher'
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
