@@ -239,7 +239,7 @@ def test_a_folder_of_any_classes_without_teacher_and_student(tmp_path):
     trained = Config.fromfile(next((tmp_path / 'work/segmentor_2').glob('*.py')))
     assert trained.model.init_cfg.checkpoint.endswith('segmentor_1/epoch_1.pth')
     assert trained.model.decode_head.loss_decode[0].by_class is True
-    assert list(load_pipeline('configs/pipelines/folder.py', {**options, 'scale': 'paper'}).runs)[0] == 'teacher'
+    assert list(load_pipeline('configs/pipelines/folder.py', {'scale': 'paper'}).runs)[0] == 'teacher'
 
 
 def test_masks_that_the_configs_name_by_default_are_used(finished, tmp_path):
