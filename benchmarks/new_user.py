@@ -22,7 +22,7 @@ CONSTRAINTS = ROOT / 'requirements' / 'constraints.txt'
 FIRST = [
     'mmwsss convert plume_scenes data/scenes --train 300 --val 40 --test 40 --size 96 --train-bias 0.7 0.4',
     'mmwsss pipeline configs/pipelines/folder.py --cfg-options dataset_root=data/scenes images=img_dir/train '
-    'labels=annotations/train.csv work_dir=work_dirs/first img_size=128 epochs=3 crop_ratio=1.0 jitter=0.0 '
+    'labels=annotations/train.csv work_dir=work_dirs/first method=True img_size=128 epochs=3 crop_ratio=1.0 jitter=0.0 '
     'num_workers=0 compare=False',
     'python film.py',
     'mmwsss predict work_dirs/first/segmentor/epoch_10.pth clip.mp4 --out work_dirs/clip --median 5',

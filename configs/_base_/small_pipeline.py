@@ -85,7 +85,7 @@ _simple = dict(
             method='cam',
             per_scale_min_max=False,
             par_iters=20,
-            mask_threshold=0.5,
+            mask_threshold=0.5 if _base_.threshold == 'val' else _base_.threshold,
             batch_size=_base_.batch_size,
         ),
     ),
