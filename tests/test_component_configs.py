@@ -64,6 +64,29 @@ def test_frozen_features_train_and_make_masks(name, data, tmp_path):
 
 
 @pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('student_map', ['class_maps', 'patch_tokens'])
+def test_a_teacher_guides_a_head_on_kept_features(student_map, data, tmp_path):
+    teacher = load_config('configs/r50_pcm.py', {**SMALL, 'teacher_maps': 'classes'}, data=data, scale='small')
+    options = {
+        **SMALL, 'epochs': 2, 'kept_features': str(tmp_path / 'features'), 'student_map': student_map,
+        'teacher_checkpoint': saved(teacher, tmp_path / 'teacher.pth'),
+    }  # fmt: skip
+    cfg = load_config('configs/frozen_lite0_distilled.py', options, data=data)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = 2
+    runner = train(cfg, tmp_path / 'work')
+    kept = runner.model.student.backbone
+    assert kept.hits >= 12 and kept.misses == 12 and len(runner.model.teacher_cache) == 12  # once an image
+    assert {'train/loss_bce', 'train/loss_kt'} <= set(runner.message_hub.log_scalars)
+    first, last = (torch.load(tmp_path / f'work/epoch_{n}.pth', weights_only=False)['state_dict'] for n in (1, 2))
+    learned = {key.split('.')[0] + '.' + key.split('.')[1] for key in last if not torch.equal(first[key], last[key])}
+    expected = {'student.head'} | ({'neck.proj'} if student_map == 'patch_tokens' else set())
+    assert {key for key in learned if not key.startswith('data_')} == expected, learned
+    maps = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'method': 'cam'}, data=data)
+    make_pseudo(maps, tmp_path / 'work' / 'epoch_2.pth', tmp_path / 'out')
+    masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('name', ONE_STAGE)
 def test_one_stage_trains_and_makes_masks(name, data, tmp_path):
     options = {**SMALL, 'img_size': 64, 'steps_per_epoch': 2, 'warm_up_share': 0.0}
