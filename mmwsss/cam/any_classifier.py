@@ -52,8 +52,8 @@ class AnyClassifier(nn.Module):
             raise TypeError(f'Expected a torch.nn.Module, but got {type(model).__name__}.')
         self.model = model
         self.training = model.training
-        number = getattr(getattr(model, 'head', None), 'num_classes', None)
-        self.num_classes = number if isinstance(number, int) else None
+        numbers = (getattr(part, 'num_classes', None) for part in (getattr(model, 'head', None), *_inner(model)))
+        self.num_classes = next((number for number in numbers if isinstance(number, int)), None)
         self.prefix_tokens = _prefix_tokens(model) if prefix_tokens is None else prefix_tokens
         self._layers = [getattr(block, norm) for block in model.modules() if (norm := _first_norm(block))]
         self._channels: list[int] | None = None
@@ -67,6 +67,18 @@ class AnyClassifier(nn.Module):
     def data_preprocessor(self) -> Any:
         """That of the model, where it has one (MMPretrain's do)."""
         return self.model.data_preprocessor
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a vision transformer's patch; 16 where there is none, or smaller ones that are merged later."""
+        for module in self.model.modules():
+            size, resolution = getattr(module, 'patch_size', None), getattr(module, 'patch_resolution', None)
+            side: Any = size[0] if isinstance(size, (tuple, list)) else size
+            if resolution and not isinstance(side, int):  # MMPretrain's
+                side = int(getattr(module, 'img_size')[0]) // int(resolution[0])
+            if isinstance(side, int):
+                return side if side >= 8 else 16
+        return 16
 
     def train(self, mode: bool = True) -> AnyClassifier:
         """Set the mode, also of models whose own method gives nothing back."""
@@ -161,6 +173,12 @@ class AnyClassifier(nn.Module):
             f'Expected an output with the grid of an image of {tuple(size)} (H, W), {self.prefix_tokens} tokens before '
             f'it, but got {tuple(value.shape)}.'
         )
+
+
+def _inner(model: nn.Module) -> list[nn.Module]:
+    """The model, and what a wrapper such as MMPretrain's ``TimmClassifier`` holds as its ``model``."""
+    inside = getattr(model, 'model', None)
+    return [model, inside] if isinstance(inside, nn.Module) else [model]
 
 
 def _first_norm(block: nn.Module) -> str | None:

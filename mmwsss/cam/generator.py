@@ -76,7 +76,7 @@ class CAMGenerator:
         classes: Which classes get maps: those of the image's ``'label'``, the ``'predicted'`` ones (score > 0.5), or
             ``'all'``; no others are computed or held.
         size_divisor: Scaled sizes are rounded to multiples of it; None: of the backbone's patch size, where it has
-            one, else of 16.
+            one, else of 16, and a classifier that is none of ours sees pictures at scale 1 as they are.
         tiles: ``size`` and ``overlap`` of :class:`~mmwsss.cam.map_tiles.MapTiles`: large pictures go through the
             network in overlapping tiles. Maps are normalised over the whole picture, never tile by tile: where no tile
             but one shows the class, the others' maps stay low. None: in one piece.
@@ -205,7 +205,10 @@ class CAMGenerator:
         mirrored: bool,
     ) -> tuple[Tensor, Tensor]:
         """Raw maps (P, L, h, w) of images in one piece, and logits (B, K)."""
-        scaled = scaled_inputs(inputs, scale, self.size_divisor or patch_size_of(classifier))
+        if scale == 1 and self.size_divisor is None and isinstance(classifier, AnyClassifier):
+            scaled = inputs  # of any size that it takes
+        else:
+            scaled = scaled_inputs(inputs, scale, self.size_divisor or patch_size_of(classifier))
         method = METHODS[self.method]
         maps, logits = method(classifier, scaled.flip(3) if mirrored else scaled, pairs, self.target_layers)
         return maps.flip(3) if mirrored else maps, logits

@@ -15,6 +15,7 @@ from mmwsss.apis import make_pseudo
 from mmwsss.apis.inference import init_classifier
 from mmwsss.cam import AnyClassifier, CAMGenerator
 from mmwsss.config import load_config
+from mmwsss.models.backbones.patch_size import patch_size_of
 from mmwsss.structures import CamFile
 
 SIZE = (96, 64)  # rows and columns differ
@@ -166,6 +167,32 @@ def test_other_methods_scales_and_flips(name, method):
     assert torch.allclose(mirrored.maps.flip(3), cams.maps, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ('name', 'patch'), [('timm ResNet', 16), ('timm ViT', 16), ('mmpretrain ViT', 16), ('timm Swin', 16)]
+)
+def test_pictures_of_any_size_are_seen_as_they_are(name, patch):
+    """At scale 1 nothing is resized; at others sides are multiples of a patch."""
+    model = build(name)
+    assert patch_size_of(AnyClassifier(model)) == patch
+    seen = []
+    model.register_forward_pre_hook(lambda module, args: seen.append(tuple(args[0].shape[2:])))
+    if name == 'timm ResNet':
+        CAMGenerator(scales=(1.0, 2.0))(model, torch.randn(1, 3, 75, 61), LABELS[:1])
+        assert set(seen) == {(75, 61), (144, 128)}
+        seen.clear()
+    CAMGenerator()(model, images(1), LABELS[:1])
+    assert set(seen) == {SIZE}
+
+
+def test_patches_of_14_pixels():
+    torch.manual_seed(0)
+    model = timm.create_model('vit_small_patch14_dinov2', dynamic_img_size=True, **SMALL_VIT).eval()
+    seen = []
+    model.register_forward_pre_hook(lambda module, args: seen.append(tuple(args[0].shape[2:])))
+    maps = CAMGenerator(scales=(1.0, 1.5))(model, torch.randn(1, 3, 84, 56), LABELS[:1]).maps
+    assert set(seen) == {(84, 56), (126, 84)} and maps.shape == (2, 1, 84, 56)
+
+
 def test_finer_grids_of_a_cnn_by_number():
     model, inputs = build('timm ResNet'), images()
     by_number = CAMGenerator(target_layers=(-2, -1))(model, inputs, LABELS)
@@ -244,15 +271,25 @@ def test_what_is_refused():
         CAMGenerator()(nn.Sequential(nn.Flatten(), nn.Linear(3 * 96 * 64, 4)).eval(), inputs, LABELS)
 
 
-def test_a_classifier_of_mmpretrain_makes_pseudo_masks(tmp_path):
+PREPROCESSOR = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375], 'to_rgb': True}
+
+
+@pytest.mark.parametrize(
+    'network',
+    [
+        {
+            'type': 'ImageClassifier',
+            'backbone': {'type': 'ResNet', 'depth': 18},
+            'neck': {'type': 'GlobalAveragePooling'},
+            'head': {'type': 'MultiLabelLinearClsHead', 'num_classes': 3, 'in_channels': 512},
+        },
+        {'type': 'TimmClassifier', 'model_name': 'resnet18', 'num_classes': 3},
+    ],
+    ids=['ImageClassifier', 'TimmClassifier'],
+)
+def test_a_classifier_of_mmpretrain_makes_pseudo_masks(network, tmp_path):
     """Its own checkpoint, with its own config inside; classes chosen by name."""
-    settings = {
-        'type': 'ImageClassifier',
-        'data_preprocessor': {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375], 'to_rgb': True},
-        'backbone': {'type': 'ResNet', 'depth': 18},
-        'neck': {'type': 'GlobalAveragePooling'},
-        'head': {'type': 'MultiLabelLinearClsHead', 'num_classes': 3, 'in_channels': 512},
-    }
+    settings = {**network, 'data_preprocessor': PREPROCESSOR}
     init_default_scope('mmpretrain')
     torch.manual_seed(0)
     model = MODELS.build(settings)
