@@ -16,6 +16,7 @@ map_scales = [1.0, 2.0]
 compare = True  # also train the control
 segmentor_epochs = 10
 segmentor_lr = 5e-4
+corrections = None  # folder of corrected masks (mmwsss import), which win over the last pseudo masks
 
 _small = scale != 'paper'
 _size = dict(img_size=img_size, batch_size=batch_size, num_workers=num_workers)
@@ -46,6 +47,9 @@ runs = dict(
         if _small
         else 'configs/seg/segformer_mit-b0_pseudo-512x512.py',
         masks='pseudo',
-        options=dict(**_size, epochs=segmentor_epochs, lr=segmentor_lr) if _small else {},
+        options=dict(
+            corrections=corrections,
+            **(dict(**_size, epochs=segmentor_epochs, lr=segmentor_lr) if _small else {}),
+        ),
     ),
 )

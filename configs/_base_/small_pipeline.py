@@ -47,7 +47,7 @@ _rounds = dict(
     segmentor_2=dict(
         config='configs/seg/lite0_plumes_pseudo.py',
         masks='masks_2',
-        options=dict(_round, img_size=last_size),
+        options=dict(_round, img_size=last_size, corrections=_base_.corrections),
         inputs=dict(segmentor_init='segmentor_1'),
         scores=_scores,
     ),
@@ -98,7 +98,7 @@ _simple = dict(
     segmentor_2=dict(
         _segmentor,
         masks='masks_2',
-        options=dict(**_large, **_other),
+        options=dict(**_large, **_other, corrections=_base_.corrections),
         inputs=dict(segmentor_init='segmentor_1'),
     ),
 )

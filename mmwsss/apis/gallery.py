@@ -28,11 +28,35 @@ def _image_iou(counts: PixelCounts, classes: tuple[str, ...]) -> float | None:
     return segmentation_figures([counts], classes)['iou_image']
 
 
+def image_figures(path: str | Path, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Figures of every tested image, from a segmentor's ``test_images.json``.
+
+    Returns:
+        list: of dicts with ``img_path``; ``score``, the IoU of an image that shows a class; ``false_alarm`` and
+        ``coverage``, shares of its known pixels that are wrongly, and that are at all, given a class; ``shows``,
+        whether its true mask has a class.
+    """
+    found = []
+    for row in read_json(path):
+        counts = PixelCounts.from_list(row['counts'])
+        hit, predicted, true = (counts.table[0][:, counts.values > 0].sum(1)).tolist()
+        total = max(int(counts.table[0, 2].sum()), 1)
+        found.append(
+            {
+                'img_path': row['img_path'],
+                'score': _image_iou(counts, classes),
+                'false_alarm': (predicted - hit) / total,
+                'coverage': predicted / total,
+                'shows': true > 0,
+            }
+        )
+    return found
+
+
 def _scores(parts: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
     """IoU by image path: the segmentor's where it was tested, else the pseudo mask's."""
     if parts['ranking'] and Path(parts['ranking']).exists():
-        rows = read_json(parts['ranking'])
-        scores = {row['img_path']: _image_iou(PixelCounts.from_list(row['counts']), classes) for row in rows}
+        scores = {row['img_path']: row['score'] for row in image_figures(parts['ranking'], classes)}
     else:
         records = Manifest(Path(parts['pseudo_root']) / 'manifest.jsonl').read().values()
         scores = {r.img_path: _image_iou(PixelCounts.from_list(r.counts['mask']), classes) for r in records if r.counts}
@@ -57,8 +81,20 @@ def _choose(
     return [(index, 'sample') for index, _ in positives[::step][:count]]
 
 
+def _false_alarms(
+    dataset: ImageDataset, parts: Mapping[str, Any], classes: tuple[str, ...], finished: Mapping[str, Any]
+) -> list[tuple[int, str]]:
+    """Indices of the images without any class of which the segmentor marks most, half as many as of the worst."""
+    if not (parts['ranking'] and Path(parts['ranking']).exists()):
+        return []
+    alarms = {row['img_path']: row['coverage'] for row in image_figures(parts['ranking'], classes) if not row['shows']}
+    paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
+    marked = [(alarms[path], -index) for index, path in enumerate(paths) if alarms.get(path) and path in finished]
+    return [(-index, 'false alarm') for _, index in sorted(marked, reverse=True)[: max(parts['count'] // 4, 1)]]
+
+
 def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
-    """Rows of the report's gallery, worst first, then best.
+    """Rows of the report's gallery, worst first, then best, then the largest false alarms on images without a class.
 
     Args:
         parts: What :func:`~mmwsss.runs.report.gallery_parts` gives: configs, checkpoints and folders.
@@ -71,6 +107,7 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     finished = {path: record for path, record in records.items() if record.status == 'ok'}
     scores = _scores(parts, classes)
     chosen = _choose(dataset, scores, parts['count'], finished)
+    chosen += _false_alarms(dataset, parts, classes, finished)
     settings = cfg.pseudo.to_dict()
     unrefined = build_step(settings['unrefined'], classes)
     fusion = build_fusion(settings.get('fusion'), classes)

@@ -103,7 +103,8 @@ def export_onnx(
             than 0.5 points of IoU (without ``val``: change more than 0.5 % of the labels); then no file is left.
     """
     out = Path(out)
-    segmentor = is_segmentor(read_checkpoint(checkpoint), checkpoint, config)
+    content = read_checkpoint(checkpoint)
+    segmentor = is_segmentor(content, checkpoint, config)
     if segmentor:
         model, classes = load_segmentor(checkpoint, config)
         size = size or getattr(model.data_preprocessor, 'size', None)
@@ -134,7 +135,8 @@ def export_onnx(
         'mmwsss': __version__,
         'checkpoint_sha256': file_sha256(checkpoint),
     }
-    if segmentor:
+    if segmentor:  # of the probability, as it is inside the weights
+        metadata['threshold'] = (content.get('meta') or {}).get('at_threshold', 0.5)
         export_segmentor(model, out, (height, width), classes, free_size, metadata)
     else:
         export_class_maps(model, out, (height, width), classes[1:], threshold, free_size, metadata)

@@ -75,7 +75,7 @@ class AnyClassifier(nn.Module):
             size, resolution = getattr(module, 'patch_size', None), getattr(module, 'patch_resolution', None)
             side: Any = size[0] if isinstance(size, (tuple, list)) else size
             if resolution and not isinstance(side, int):  # MMPretrain's
-                side = int(getattr(module, 'img_size')[0]) // int(resolution[0])
+                side = int(module.img_size[0]) // int(resolution[0])
             if isinstance(side, int):
                 return side if side >= 8 else 16
         return 16

@@ -225,6 +225,7 @@ def _write_correction(
         mask_path=f'masks/{item.mask_name}',
         labels=list(coverage),
         coverage=coverage,
+        ignored=float(shares[IGNORE_LABEL]),
         checksum=file_sha256(path),
         provenance={**provenance, 'changed': float((mask != before).mean())},
     )

@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 
 from mmwsss.exports.onnx_segmentor import INPUT, example, write_graph
-from mmwsss.models.heads import ImageLabelHead
+from mmwsss.models.heads import PCMHead, PooledHead
 from mmwsss.utils.dependencies import require
 from mmwsss.utils.errors import InputError, InputTypeError
 
@@ -32,7 +32,7 @@ class ClassMapGraph(nn.Module):
           probabilities
 
     Raises:
-        ValueError: If maps of the classifier need a gradient.
+        ValueError: If maps of the classifier need more than one forward pass.
     """
 
     mean: torch.Tensor
@@ -44,10 +44,10 @@ class ClassMapGraph(nn.Module):
             raise InputTypeError(f'Expected a classifier with maps, but got {type(classifier).__name__}.')
         self.classifier: Any = classifier.eval().cam_classifier
         head = self.classifier.head
-        if not isinstance(head, ImageLabelHead) or type(head).class_maps is ImageLabelHead.class_maps:
+        if not isinstance(head, (PooledHead, PCMHead)):
             raise InputError(
-                f'Expected a head with class maps of its own (PooledHead, PCMHead), but {type(head).__name__} has '
-                'none: maps that need a gradient, such as Grad-CAM, cannot be exported.'
+                f'Expected a head whose class maps are all that it says (PooledHead, PCMHead), but got a '
+                f'{type(head).__name__}: maps that need a gradient (Grad-CAM) or attention cannot be exported.'
             )
         preprocessor = self.classifier.data_preprocessor
         mean, std = (

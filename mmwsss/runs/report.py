@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,7 +104,7 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
     write_json(pipeline.work_dir / 'summary.json', summary)
     parts = gallery_parts(pipeline) if with_report else None
     if parts is not None:
-        from mmwsss.apis.gallery import make_gallery
+        from mmwsss.apis.gallery import image_figures, make_gallery
         from mmwsss.visualization import write_report
         from mmwsss.visualization.charts import read_training
 
@@ -114,9 +115,24 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
             if (run := pipeline.evaluation(name)) is not None and 'curve' in (pipeline.store.finished(run) or {})
         }
         training = {name: read_training(pipeline.runs[name].folder) for name in summary['stages']}
-        write_report(path, summary, curves, make_gallery(parts), training=training, measured=_measured(pipeline))
+        tested = parts['ranking'] and parts['ranking'].exists()
+        write_report(
+            path,
+            summary,
+            curves,
+            make_gallery(parts),
+            training=training,
+            images=image_figures(parts['ranking'], tuple(summary['classes'])) if tested else None,
+            camera_pattern=_camera_pattern(pipeline.cfg.get('blocks')),
+            measured=_measured(pipeline),
+        )
         pipeline.on_message(f'report: {path}')
     return summary
+
+
+def _camera_pattern(blocks: str | None) -> str | None:
+    """The pattern of blocks, if its first group is named ``camera``."""
+    return blocks if blocks and re.compile(blocks).groupindex.get('camera') == 1 else None
 
 
 def _measured(pipeline: ReportedPipeline) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ function build(row, index) {
   row.item = element('li');
   row.item.dataset.index = index;
   const title = element('h3', `${row.name} `);
-  if (row.group === 'worst' || row.group === 'best') title.append(element('span', `${row.group}, `, `group-${row.group}`));
+  if (row.group && row.group !== 'sample') title.append(element('span', `${row.group}, `, `group-${row.group.replace(' ', '-')}`));
   title.append(element('span', facts(row)));
   row.tiles = element('div', '', 'tiles');
   row.captions = {};

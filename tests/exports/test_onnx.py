@@ -21,6 +21,7 @@ import mmwsss_lite  # noqa: E402
 from mmwsss.apis.onnx_export import export_onnx, load_segmentor  # noqa: E402
 from mmwsss.exports.onnx_int8 import iou_of, labels_alike, pairs_of, quantise  # noqa: E402
 from mmwsss.exports.onnx_segmentor import SegmentorGraph, compare_with_torch, export_segmentor  # noqa: E402
+from mmwsss.weights.threshold_shift import write_at_threshold  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 96)
@@ -196,6 +197,11 @@ def test_what_the_file_says_of_itself(tmp_path):
     model = load_segmentor(path)[0]
     assert json.loads(kept['mean']) == pytest.approx(model.data_preprocessor.mean.flatten().tolist())
     assert json.loads(kept['std']) == pytest.approx(model.data_preprocessor.std.flatten().tolist())
+    assert json.loads(kept['threshold']) == 0.5
+    write_at_threshold(path, 0.2, tmp_path / 'final.pth')
+    export_onnx(tmp_path / 'final.pth', tmp_path / 'final.onnx')
+    kept = onnxruntime.InferenceSession(str(tmp_path / 'final.onnx')).get_modelmeta().custom_metadata_map
+    assert json.loads(kept['threshold']) == 0.2
     with pytest.raises(ValueError, match='Expected no threshold for the segmentor .*: mmwsss set_threshold writes'):
         export_onnx(path, tmp_path / 'other.onnx', threshold=0.4)
 
@@ -357,13 +363,14 @@ def test_class_maps_are_the_generators(tmp_path, name):
 
 def test_maps_that_need_a_gradient_are_refused(tmp_path):
     from mmwsss.exports.onnx_class_maps import ClassMapGraph
-    from mmwsss.models.heads import ClassTokenHead
+    from mmwsss.models.heads import ClassTokenHead, TransCAMHead
 
     model = torch.nn.Module()
     model.cam_classifier = torch.nn.Module()
-    model.cam_classifier.head = ClassTokenHead(1, 8)
-    with pytest.raises(ValueError, match='ClassTokenHead has none: maps that need a gradient, such as Grad-CAM'):
-        ClassMapGraph(model)
+    for head in (ClassTokenHead(1, 8), TransCAMHead(1, (8, 8))):  # the latter's maps are weighted by attention
+        model.cam_classifier.head = head
+        with pytest.raises(ValueError, match=f'but got a {type(head).__name__}: maps that need a gradient .* or atten'):
+            ClassMapGraph(model)
     with pytest.raises(TypeError, match='Expected a classifier with maps, but got Linear'):
         ClassMapGraph(torch.nn.Linear(1, 1))
     path = classifier_checkpoint(tmp_path, 'cam')
