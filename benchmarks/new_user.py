@@ -19,22 +19,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / 'tests' / 'visualization'))
 CONSTRAINTS = ROOT / 'requirements' / 'constraints.txt'
+PIPELINE = (
+    'mmwsss pipeline configs/pipelines/folder.py --cfg-options dataset_root=data/scenes images=img_dir/train '
+    'labels=annotations/train.csv work_dir=work_dirs/first img_size=128 last_size=128 epochs=3 round_epochs=5 '
+    'crop_ratio=1.0 jitter=0.0 num_workers=0'
+)
 FIRST = [
     'mmwsss convert plume_scenes data/scenes --train 300 --val 40 --test 40 --size 96 --train-bias 0.7 0.4',
-    'mmwsss pipeline configs/pipelines/folder.py --cfg-options dataset_root=data/scenes images=img_dir/train '
-    'labels=annotations/train.csv work_dir=work_dirs/first method=True img_size=128 epochs=3 crop_ratio=1.0 jitter=0.0 '
-    'num_workers=0 compare=False',
+    PIPELINE,
     'python film.py',
-    'mmwsss predict work_dirs/first/segmentor/epoch_10.pth clip.mp4 --out work_dirs/clip --median 5',
+    'mmwsss predict work_dirs/first/segmentor_2/epoch_5.pth clip.mp4 --out work_dirs/clip --median 5',
     'mmwsss export work_dirs/clip --format coco-rle --out exported',
-    'mmwsss review work_dirs/first/pseudo --out review.html --positives-only --limit 30',
+    'mmwsss review work_dirs/first/masks_2 --out review.html --positives-only --limit 30',
 ]
 THEN = [
-    'mmwsss import corrections.json --format review --masks work_dirs/first/pseudo --out work_dirs/corrected',
-    'mmwsss train configs/seg/segformer_lite0_pseudo-192x192.py --data configs/data/plume_scenes.py --work-dir '
-    'work_dirs/again --cfg-options dataset_root=data/scenes pseudo_root=work_dirs/first/pseudo '
-    'corrections=work_dirs/corrected img_size=128 batch_size=16 epochs=3 lr=5e-4 num_workers=0',
-    'mmwsss onnx work_dirs/again/epoch_3.pth --out model.onnx --pictures data/scenes/img_dir/test',
+    'mmwsss import corrections.json --format review --masks work_dirs/first/masks_2 --out work_dirs/corrected',
+    f'{PIPELINE} corrections=work_dirs/corrected',
+    'mmwsss onnx work_dirs/first/segmentor_2/epoch_5.pth --out model.onnx --pictures data/scenes/img_dir/test',
 ]
 LITE = 'mmwsss-lite model.onnx data/scenes/img_dir/test --out lite'
 NO_TORCH = 'python -c "import importlib.util as i, sys; sys.exit(i.find_spec(\'torch\') is not None)"'

@@ -67,6 +67,13 @@ def data_hash(datasets: Iterable[Mapping[str, Any]], cache: dict[str, str] | Non
     return content_hash(hashes) if hashes else ''
 
 
+def without_corrections(value: Any) -> Any:
+    """A config without the folders of corrections that it names: what is in them counts (:func:`corrections_hash`)."""
+    if isinstance(value, Mapping):
+        return {key: without_corrections(part) for key, part in value.items() if key != 'corrections'}
+    return [without_corrections(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
 def corrections_hash(datasets: Iterable[Mapping[str, Any]]) -> str:
     """A hash of the corrected masks that data sets name; empty where they name none.
 

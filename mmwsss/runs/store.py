@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.runs.actions import ACTIONS
-from mmwsss.runs.keys import RunKey, corrections_hash, data_hash, use_scope
+from mmwsss.runs.keys import RunKey, corrections_hash, data_hash, use_scope, without_corrections
 from mmwsss.runs.run import Output, Run, in_order
 from mmwsss.runs.work import Work
 from mmwsss.utils.errors import InputError
@@ -62,7 +62,7 @@ class Store:
         if run.folder not in self._keys:
             cfg = None if run.config is None else run.load()
             action = ACTIONS[run.action]
-            content = [run.action, cfg.to_dict() if cfg is not None else None, dict(run.settings)]
+            content = [run.action, without_corrections(cfg.to_dict()) if cfg is not None else None, dict(run.settings)]
             inputs = {name: [self.key(output.run).short, output.name] for name, output in run.inputs.items()}
             data = ''
             if cfg is not None and takes_data_from_runs(run):

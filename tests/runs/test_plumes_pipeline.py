@@ -199,9 +199,13 @@ def test_corrections_reach_the_pseudo_masks_beside_the_composites(finished, tmp_
         corrected = tmp_path / str(value)
         write_corrections(folder, [Correction(item, np.full(item.size(), value, np.uint8))], corrected, {})
         cfg = toy_pipeline(root, work_dir)
+        plain = Pipeline(cfg)
+        without = plain.store.key(plain.runs['segmentor_2'])
         cfg.runs.segmentor_2.options.corrections = str(corrected)
         pipeline = Pipeline(cfg)
-        keys.append(pipeline.store.key(pipeline.runs['segmentor_2']).data)
+        key = pipeline.store.key(pipeline.runs['segmentor_2'])
+        assert key.settings == without.settings and key.data != without.data  # no other settings: made again
+        keys.append(key.data)
         config = pipeline.runs['segmentor_2'].load({'pseudo_root': str(folder.path)})
         use_scope(config)
         masks = DATASETS.build(config.train_dataloader.dataset).datasets[0]
