@@ -71,6 +71,7 @@ class AnyClassifier(nn.Module):
     @property
     def patch_size(self) -> int:
         """Side of a vision transformer's patch; 16 where there is none, or smaller ones that are merged later."""
+        module: Any
         for module in self.model.modules():
             size, resolution = getattr(module, 'patch_size', None), getattr(module, 'patch_resolution', None)
             side: Any = size[0] if isinstance(size, (tuple, list)) else size
