@@ -18,7 +18,7 @@ CLASSIFIERS = {
     'frozen_lite0_pcm': ({}, 'pcm_ms', {}),
     'frozen_vit': ({'img_size': 28, 'vit_channels': 24}, 'gradcam_ms', {'method': 'cam', 'img_size': 28}),
 }
-ONE_STAGE = ('one_stage_lite0', 'one_stage_lite0_vit', 'one_stage_lite0_cross', 'one_stage_lite0_pairs')
+ONE_STAGE = ('one_stage_lite0', *(f'one_stage_lite0_{name}' for name in ('vit', 'cross', 'pairs', 'composites')))
 
 
 def masks_of(out):

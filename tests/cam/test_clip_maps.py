@@ -214,6 +214,13 @@ def test_a_pipeline_without_any_training(labelled, weights, tmp_path):
     lines.clear()
     Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
     assert sum('(stands)' in line for line in lines) == 2
+    if labelled:  # and an ordinary segmentor of the masks, in which pixels below the confidence teach nothing
+        more = {'segmentor': True, 'segmentor_epochs': 1, 'img_size': 32, 'batch_size': 4}
+        cfg = load_pipeline('configs/pipelines/clip.py', {**options, **more})
+        cfg.runs.segmentor.options.update({'pretrained': False, 'num_workers': 0})
+        assert list(Pipeline(cfg, lines.append).run()['stages']) == ['masks', 'segmentor']
+        assert (tmp_path / 'work' / 'segmentor' / 'epoch_1.pth').is_file()
+        assert 0 < np.mean([record['ignored'] for record in records if record['labels']]) < 1
     state = torch.load(own)
     state['visual.proj'] = -state['visual.proj']
     torch.save(state, own)
