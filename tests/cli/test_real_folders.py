@@ -13,43 +13,11 @@ from conftest import SMALL, toy_data_file, toy_variables, write_masks, write_toy
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmwsss.cli.main import main
 from mmwsss.config import load_config
 from mmwsss.registry import MODELS
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 MAPS = ['img_size=32', 'scales=[1.0]', 'size_divisor=8', 'workers=0', 'method=cam']
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run ``mmwsss WORDS`` in this process; exit code, output and errors."""
-
-    def run(*words):
-        monkeypatch.setattr('sys.argv', ['mmwsss', *map(str, words)])
-        monkeypatch.setattr('mmwsss.cli.arguments.called_as', None)  # put back behind the test
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return (code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def refused(call):
-    """Run ``mmwsss WORDS``, which a user's error ends; its line."""
-
-    def run(*words):
-        code, _, errors = call(*words)
-        line = errors.strip().splitlines()[-1]
-        assert code == 2 and line.startswith('error: ') and 'Traceback' not in errors, errors
-        return line
-
-    return run
 
 
 def classifier(path, classes):
