@@ -18,13 +18,14 @@ EXECUTE ?= cache
 .PHONY: demo test lint soak bench peers docs wheel clean
 
 $(VENV)/.installed: requirements/runtime.txt requirements/openmmlab.txt requirements/crf.txt requirements/sam.txt \
-		requirements/clip.txt requirements/pretrained.txt requirements/tests.txt requirements/constraints.txt setup.py
+		requirements/clip.txt requirements/pretrained.txt requirements/onnx.txt requirements/tests.txt \
+		requirements/constraints.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q torch -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q torchvision -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q -r requirements/openmmlab.txt -r requirements/runtime.txt -r requirements/crf.txt \
-		-r requirements/sam.txt -r requirements/clip.txt -r requirements/pretrained.txt -r requirements/tests.txt \
-		-c requirements/constraints.txt
+		-r requirements/sam.txt -r requirements/clip.txt -r requirements/pretrained.txt -r requirements/onnx.txt \
+		-r requirements/tests.txt -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -e .
 	touch $@
 
@@ -51,7 +52,6 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/memory.py --numbers 100 500
 
 peers: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -r requirements/onnx.txt -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q -r requirements/peers_deps.txt -c requirements/constraints.txt
 	$(BIN)/python -m pip install -q --no-deps -r requirements/peers.txt -r requirements/bench_peers.txt -c requirements/constraints.txt
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/exports tests/cam/test_any_classifier.py tests/lite -rs
