@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import torch.nn as nn
 
 from mmwsss.exports.onnx_segmentor import INPUT, example, write_graph
+from mmwsss.models.backbones import KeptFeatures
 from mmwsss.models.heads import PCMHead, PooledHead
 from mmwsss.utils.dependencies import require
 from mmwsss.utils.errors import InputError, InputTypeError
@@ -42,7 +44,10 @@ class ClassMapGraph(nn.Module):
         super().__init__()
         if not hasattr(classifier, 'cam_classifier'):
             raise InputTypeError(f'Expected a classifier with maps, but got {type(classifier).__name__}.')
-        self.classifier: Any = classifier.eval().cam_classifier
+        self.classifier: Any = copy.deepcopy(classifier.eval().cam_classifier)
+        for module in self.classifier.modules():
+            if isinstance(module, KeptFeatures):
+                module.folder = None  # a graph reads no files
         head = self.classifier.head
         if not isinstance(head, (PooledHead, PCMHead)):
             raise InputError(

@@ -309,6 +309,10 @@ CLASSIFIERS = {
             {'type': 'mmwsss.PCMHead', 'num_classes': 2, 'in_channels': (32, 64), 'feature_channels': 8,
              'correlation_channels': 8}, True),
 }  # fmt: skip
+CLASSIFIERS['cam of kept features'] = (
+    {'type': 'mmwsss.KeptFeatures', 'backbone': CLASSIFIERS['cam'][0], 'folder': 'features'},
+    *CLASSIFIERS['cam'][1:],
+)
 
 
 def classifier_checkpoint(tmp_path, name):
@@ -335,8 +339,9 @@ def classifier_checkpoint(tmp_path, name):
 
 
 @pytest.mark.parametrize('name', CLASSIFIERS)
-def test_class_maps_are_the_generators(tmp_path, name):
+def test_class_maps_are_the_generators(tmp_path, name, monkeypatch):
     """Picture to mask: the runner against our generator, fusion and threshold."""
+    monkeypatch.chdir(tmp_path)
     from mmwsss.apis import init_classifier
     from mmwsss.cam import CAMGenerator
     from mmwsss.refine.layer_fusion import LayerFusion
@@ -352,7 +357,7 @@ def test_class_maps_are_the_generators(tmp_path, name):
     for picture in pictures(4):
         inputs = torch.from_numpy(picture.transpose(2, 0, 1).copy()).float()[[2, 1, 0]]
         inputs = model.data_preprocessor({'inputs': [inputs]})['inputs']
-        cams = CAMGenerator(method=name, classes='predicted')(model, inputs)
+        cams = CAMGenerator(method=name.split()[0], classes='predicted')(model, inputs)
         fused = LayerFusion()({'layer_cams': cams.maps.transpose(0, 1).numpy(), 'img': picture})
         expected = scores_to_mask(fused['cam'], cams.class_index.numpy(), 0.4)
         label, score = runner(picture)
