@@ -116,9 +116,9 @@ class User:
             driver.find_element('id', 'download').click()
             wait_for((self.folder / 'corrections.json').exists, 'the download')
         what = (
-            f'(headless Chromium) {number - 1} masks accepted, of which one was painted and erased in, one wrong label'
+            f'{number - 1} masks accepted, one of them after a stroke of brush and eraser, one wrong label; downloaded'
         )
-        self.tell(time.perf_counter() - start, what)
+        self.tell(time.perf_counter() - start, f'in headless Chromium: {what}')
 
 
 def main() -> None:
