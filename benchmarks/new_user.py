@@ -28,14 +28,14 @@ FIRST = [
     'mmwsss convert plume_scenes data/scenes --train 300 --val 40 --test 40 --size 96 --train-bias 0.7 0.4',
     PIPELINE,
     'python film.py',
-    'mmwsss predict work_dirs/first/segmentor_2/epoch_5.pth clip.mp4 --out work_dirs/clip --median 5',
+    'mmwsss predict work_dirs/first/segmentor/epoch_5.pth clip.mp4 --out work_dirs/clip --median 5',
     'mmwsss export work_dirs/clip --format coco-rle --out exported',
-    'mmwsss review work_dirs/first/masks_2 --out review.html --positives-only --limit 30',
+    'mmwsss review work_dirs/first/pseudo --out review.html --positives-only --limit 30',
 ]
 THEN = [
-    'mmwsss import corrections.json --format review --masks work_dirs/first/masks_2 --out work_dirs/corrected',
+    'mmwsss import corrections.json --format review --masks work_dirs/first/pseudo --out work_dirs/corrected',
     f'{PIPELINE} corrections=work_dirs/corrected',
-    'mmwsss onnx work_dirs/first/segmentor_2/epoch_5.pth --out model.onnx --pictures data/scenes/img_dir/test',
+    'mmwsss onnx work_dirs/first/segmentor/epoch_5.pth --out model.onnx --pictures data/scenes/img_dir/test',
 ]
 LITE = 'mmwsss-lite model.onnx data/scenes/img_dir/test --out lite'
 NO_TORCH = 'python -c "import importlib.util as i, sys; sys.exit(i.find_spec(\'torch\') is not None)"'

@@ -1,8 +1,7 @@
 # What the pipelines share: the ways from images with labels to a segmentor. A pipeline says what its data are and what
 # differs. Without more it is the method (small_method.py).
 #
-# With method=False, for any classes (scale 'small' alone): a classifier, pseudo masks of its class maps, a segmentor of
-# them, and another one of the first one's masks of the training images, which have only classes of the image's label.
+# With method=False, for any classes (scale 'small' alone): a classifier, pseudo masks of its class maps, a segmentor.
 #
 # With plumes=True, for smoke, steam and dust: a segmentor learns from generated plumes that are blended into images
 # whose label says that they have none; its masks of images with smoke, half of each batch beside further composites,
@@ -13,7 +12,7 @@ _base_ = './small_method.py'
 plumes = False
 method = True
 composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes alone
-round_epochs = 15  # of 30 steps: each of the two rounds after it
+round_epochs = 15  # of 30 steps: each of the two rounds after it; without plumes, the segmentor
 last_size = 192  # img_size of the last round, and of a classifier without teacher and student
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
@@ -65,17 +64,21 @@ _rounds = dict(
     ),
 )
 
-# Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour.
-_large = dict(_size, img_size=last_size)
-_segmentor = dict(config='configs/seg/lite0_pseudo.py')
-_other = dict(epochs=round_epochs, by_class=True, crop_ratio=0.8)
+# Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour. A
+# second segmentor on the first one's masks gave nothing (docs/results.md).
 _simple = dict(
     _delete_=True,
     classifier=dict(
         config='configs/r50.py',
-        options=dict(**_large, epochs=_base_.epochs, lr=_base_.lr, crop_ratio=_base_.crop_ratio, jitter=_base_.jitter),
+        options=dict(
+            **dict(_size, img_size=last_size),
+            epochs=_base_.epochs,
+            lr=_base_.lr,
+            crop_ratio=_base_.crop_ratio,
+            jitter=_base_.jitter,
+        ),
     ),
-    masks_1=dict(
+    pseudo=dict(
         config='configs/pseudo/gradcam_ms_par.py',
         of='classifier',
         options=dict(
@@ -89,17 +92,10 @@ _simple = dict(
             batch_size=_base_.batch_size,
         ),
     ),
-    segmentor_1=dict(_segmentor, masks='masks_1', options=dict(**_size, **_other)),
-    masks_2=dict(
-        config='configs/pseudo/segmentor.py',
-        of='segmentor_1',
-        options=dict(batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=(0.3, 0.5)),
-    ),
-    segmentor_2=dict(
-        _segmentor,
-        masks='masks_2',
-        options=dict(**_large, **_other, corrections=_base_.corrections),
-        inputs=dict(segmentor_init='segmentor_1'),
+    segmentor=dict(
+        config='configs/seg/lite0_pseudo.py',
+        masks='pseudo',
+        options=dict(**_round, by_class=True, crop_ratio=0.8, corrections=_base_.corrections),
     ),
 )
 runs = _rounds if plumes else dict() if method or _base_.scale == 'paper' else _simple

@@ -3,8 +3,8 @@
 #     plumes=True
 # `labels` is a CSV (path,label) or a JSON below dataset_root; without it every class is a sub-folder of `images`.
 # `plumes` says what the pictures are about: True for smoke, steam or dust, of which some pictures show none. Otherwise
-# a classifier's maps become masks, and these train two segmentors, one after the other; method=True has the CNN teacher
-# and the transformer in its place.
+# a classifier's maps become masks, and these train a segmentor; method=True has the CNN teacher and the transformer in
+# the classifier's place.
 _base_ = '../_base_/small_pipeline.py'
 kind = 'pipeline'
 dataset_root = 'data/my_images'
@@ -37,11 +37,10 @@ data_options = dict(
     blocks=blocks,
 )
 
-_rounds = plumes or not (method or scale == 'paper')
-_size = _base_.last_size if _rounds else _base_.img_size if scale != 'paper' else 512  # as they were trained
+_size = _base_.last_size if plumes else _base_.img_size if scale != 'paper' else 512  # as they were trained
 _maps = dict(
     config='configs/pseudo/segmentor.py',
-    of='chosen' if plumes else 'segmentor_2' if _rounds else 'segmentor',
+    of='chosen' if plumes else 'segmentor',
     options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
 _free = dict() if plumes else dict(composites=0, threshold=0.5)  # nothing can be generated; masks are plain ones

@@ -213,7 +213,7 @@ def test_a_folder_without_any_masks(tmp_path):
 
 
 def test_a_folder_of_any_classes_without_teacher_and_student(tmp_path):
-    """The default: a classifier, masks, a segmentor, its masks, the segmentor of those; a label is never left."""
+    """The default: a classifier, masks, a segmentor; a mask has only classes of its image's label."""
     root = write_toy(tmp_path / 'data', 12)
     shutil.rmtree(root / 'ann')
     options = {
@@ -221,23 +221,20 @@ def test_a_folder_of_any_classes_without_teacher_and_student(tmp_path):
         'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1, 'round_epochs': 1,
     }  # fmt: skip
     cfg = load_pipeline('configs/pipelines/folder.py', options)
-    assert list(cfg.runs) == ['classifier', 'masks_1', 'segmentor_1', 'masks_2', 'segmentor_2', 'bound', 'measured']
-    for name in ('classifier', 'segmentor_1', 'segmentor_2'):
+    assert list(cfg.runs) == ['classifier', 'pseudo', 'segmentor', 'bound', 'measured']
+    for name in ('classifier', 'segmentor'):
         cfg.runs[name].options['pretrained'] = False
-    for name in ('segmentor_1', 'segmentor_2'):
-        cfg.runs[name].options['steps_per_epoch'] = 1
+    cfg.runs.segmentor.options['steps_per_epoch'] = 1
     summary = Pipeline(cfg, lambda line: None).run()
-    assert summary['stages']['masks_1']['ok'] == summary['stages']['masks_2']['ok'] == 12
+    assert summary['stages']['pseudo']['ok'] == 12
     rows = json.loads((root / 'train.json').read_text())['data_list']
     shows = {row['img_path']: row['gt_label'] == 1 for row in rows}
-    for name in ('masks_1', 'masks_2'):
-        for path in (tmp_path / 'work' / name / 'masks').rglob('*.png'):
-            found = set(np.unique(read_mask(path))) - {0, IGNORE_LABEL}
-            assert found <= ({1} if shows[f'{path.parent.name}/{path.stem}.jpg'] else set()), path
-    assert 'iou_image' not in summary['stages']['segmentor_2']
+    for path in (tmp_path / 'work/pseudo/masks').rglob('*.png'):
+        found = set(np.unique(read_mask(path))) - {0, IGNORE_LABEL}
+        assert found <= ({1} if shows[f'{path.parent.name}/{path.stem}.jpg'] else set()), path
+    assert 'iou_image' not in summary['stages']['segmentor']
     assert summary['without_masks']['bound']['reason'] == 'there are no frames that trained nothing'
-    trained = Config.fromfile(next((tmp_path / 'work/segmentor_2').glob('*.py')))
-    assert trained.model.init_cfg.checkpoint.endswith('segmentor_1/epoch_1.pth')
+    trained = Config.fromfile(next((tmp_path / 'work/segmentor').glob('*.py')))
     assert trained.model.decode_head.loss_decode[0].by_class is True
     assert list(load_pipeline('configs/pipelines/folder.py', {'scale': 'paper'}).runs)[0] == 'teacher'
 
