@@ -381,7 +381,7 @@ class Segmentor:
         self.size: tuple[int, int] = tuple(json.loads(kept['size']))
         self.align_corners: bool = json.loads(kept.get('align_corners', 'false'))
         self.palette: list[list[int]] = json.loads(kept.get('palette', '[]'))
-        self.threshold = float(kept.get('threshold', 0.3))  # of maps
+        self.threshold = float(kept.get('threshold', 0.3))  # of maps; a segmentor's is inside its weights
 
     def _run(self, picture: np.ndarray) -> list[np.ndarray]:
         """The outputs for a picture, uint8 RGB (H, W, 3), without the batch."""

@@ -49,10 +49,8 @@ def images_a_second(args: argparse.Namespace) -> float:
     built = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     for transform in seeded_transforms(built.dataset):
         transform.set_epoch(0)
-    loader = iter(built)
-    batches = (
-        itertools.repeat(next(loader)) if args.case == 'bare' else loader
-    )  # workers start before PyTorch's threads
+    loader = iter(built)  # workers start before PyTorch's threads
+    batches = itertools.repeat(next(loader)) if args.case == 'bare' else loader
     torch.set_num_threads(args.threads)
     model = MODELS.build(cfg.model)
     model.init_weights()

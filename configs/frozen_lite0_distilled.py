@@ -1,38 +1,23 @@
 # The head on kept features, guided by a trained teacher: cross-architecture consistency where nothing but the head, and
 # with student_map='patch_tokens' the projection, has to learn. Without flips, so that the teacher's maps are kept, too:
 # after the first epoch neither network runs.
-_base_ = './frozen_lite0.py'
+_base_ = './frozen_lite0_pcm.py'
 needs = dict(teacher_checkpoint='configs/r50_pcm.py')
 teacher_checkpoint = 'work_dirs/r50_pcm/epoch_3.pth'  # of scale small, with teacher_maps=classes
 student_map = 'class_maps'  # 'patch_tokens': projected; the loss then reaches the projection alone
 kt_weight = 1.0
 
-_student = dict(_base_.model)
-_teacher_backbone = dict(
-    type='mmwsss.TimmFeatures',
-    name='tf_efficientnet_lite0',
-    out_indices=(3, 4),
-    output_stride=16,
-)
+_frozen = _base_.model.backbone
 model = dict(
     _delete_=True,
     type='mmwsss.CrossArchDistiller',
-    student=_student,
-    teacher=dict(
+    student=dict(
         type='mmwsss.MapClassifier',
-        with_image=True,
-        data_preprocessor=_student['data_preprocessor'],
-        backbone=_teacher_backbone,
-        head=dict(
-            type='mmwsss.PCMHead',
-            num_classes=_base_.num_classes,
-            in_channels=(112, 320),
-            map_channels='classes',
-            hidden_channels=128,
-            feature_channels=32,
-            correlation_channels=64,
-        ),
+        data_preprocessor=_base_.model.data_preprocessor,
+        backbone=_frozen,
+        head=dict(type=_base_.head_type, num_classes=_base_.num_classes, in_channels=320),
     ),
+    teacher=dict(_base_.model, backbone=_frozen.get('backbone', _frozen)),  # the network itself, not what is kept
     teacher_checkpoint=teacher_checkpoint,
     teacher_command='python tools/train.py configs/r50_pcm.py --scale small --cfg-options teacher_maps=classes',
     student_map=student_map,

@@ -44,16 +44,16 @@ class ClassMapGraph(nn.Module):
         super().__init__()
         if not hasattr(classifier, 'cam_classifier'):
             raise InputTypeError(f'Expected a classifier with maps, but got {type(classifier).__name__}.')
+        head = getattr(classifier.cam_classifier, 'head', None)
+        if not isinstance(head, (PooledHead, PCMHead)):
+            raise InputError(
+                f'Expected a head whose class maps are all that it says (PooledHead, PCMHead), but got '
+                f'{type(head).__name__}: maps that need a gradient (Grad-CAM) or attention cannot be exported.'
+            )
         self.classifier: Any = copy.deepcopy(classifier.eval().cam_classifier)
         for module in self.classifier.modules():
             if isinstance(module, KeptFeatures):
                 module.folder = None  # a graph reads no files
-        head = self.classifier.head
-        if not isinstance(head, (PooledHead, PCMHead)):
-            raise InputError(
-                f'Expected a head whose class maps are all that it says (PooledHead, PCMHead), but got a '
-                f'{type(head).__name__}: maps that need a gradient (Grad-CAM) or attention cannot be exported.'
-            )
         preprocessor = self.classifier.data_preprocessor
         mean, std = (
             getattr(preprocessor, 'mean', torch.zeros(3, 1, 1)),

@@ -367,6 +367,7 @@ def test_class_maps_are_the_generators(tmp_path, name, monkeypatch):
 
 
 def test_maps_that_need_a_gradient_are_refused(tmp_path):
+    from mmwsss.cam import AnyClassifier
     from mmwsss.exports.onnx_class_maps import ClassMapGraph
     from mmwsss.models.heads import ClassTokenHead, TransCAMHead
 
@@ -374,8 +375,10 @@ def test_maps_that_need_a_gradient_are_refused(tmp_path):
     model.cam_classifier = torch.nn.Module()
     for head in (ClassTokenHead(1, 8), TransCAMHead(1, (8, 8))):  # the latter's maps are weighted by attention
         model.cam_classifier.head = head
-        with pytest.raises(ValueError, match=f'but got a {type(head).__name__}: maps that need a gradient .* or atten'):
+        with pytest.raises(ValueError, match=f'but got {type(head).__name__}: maps that need a gradient .* or atten'):
             ClassMapGraph(model)
+    with pytest.raises(ValueError, match='but got NoneType: maps that need a gradient'):  # none of ours
+        ClassMapGraph(AnyClassifier(torch.nn.Linear(1, 1)))
     with pytest.raises(TypeError, match='Expected a classifier with maps, but got Linear'):
         ClassMapGraph(torch.nn.Linear(1, 1))
     path = classifier_checkpoint(tmp_path, 'cam')
