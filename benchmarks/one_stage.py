@@ -27,8 +27,9 @@ WAYS = {
     'one stage': ('one_stage',),
     'two stages, composites': ('classifier', 'masks', 'two_stages_composites'),
     'one stage, composites': ('one_stage_composites',),
-    'one stage, cross-architecture loss': ('teacher', 'one_stage_cross'),
-    'one stage, all-pairs consistency': ('one_stage_pairs',),
+    'one stage, transformer': ('one_stage_vit',),
+    'one stage, transformer, cross-architecture loss': ('teacher', 'one_stage_cross'),
+    'one stage, transformer, all-pairs consistency': ('one_stage_pairs',),
 }
 """The runs of each way; the last one is the segmentor, whose ``NAME_test`` has the figures."""
 FIGURES = ('iou_dataset', 'iou_image', 'miou')

@@ -17,7 +17,7 @@ low = 0.35  # thresholds of the labels
 high = 0.55
 balanced = True  # see configs/seg/one_stage_lite0.py; the two stages with composites have plain cross-entropy
 composites = False  # both ways once more, half of each batch being smoke blended into smoke-free images
-cross = False  # the one stage also with the cross-architecture loss, after its teacher
+cross = False  # the one stage of a vision transformer also with the cross-architecture loss, after its teacher
 pairs = False  # and with all-pairs consistency
 teacher_epochs = 1
 
@@ -48,6 +48,7 @@ runs = dict(
     teacher=dict(config='configs/r50_pcm.py', options=dict(**_net, epochs=teacher_epochs, teacher_maps='classes'))
     if cross
     else None,
+    one_stage_vit=dict(_one_of, config='configs/seg/one_stage_lite0_vit.py') if cross or pairs else None,  # the control
     one_stage_cross=dict(
         _one_of, config='configs/seg/one_stage_lite0_cross.py', inputs=dict(teacher_checkpoint='teacher')
     )
