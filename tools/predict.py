@@ -15,7 +15,7 @@ from mmwsss.cli.session import tool_session
 if TYPE_CHECKING:
     from mmwsss_lite import Event
 
-KINDS = ('overlays', 'film', 'polygons', 'frames', 'none')
+KINDS = ('overlays', 'film', 'polygons', 'frames', 'maps', 'none')
 
 
 def parse_args() -> argparse.Namespace:

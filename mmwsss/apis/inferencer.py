@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ from mmseg.visualization import SegLocalVisualizer
 
 from mmwsss.apis.inference import init_for_maps, init_segmentor
 from mmwsss.config import load_config
-from mmwsss.datasets.converters.video_frames import SUFFIXES as FILM_SUFFIXES
+from mmwsss.datasets.films import FilmSource
+from mmwsss.datasets.frame import Frame
+from mmwsss.datasets.frames import kind_of
 from mmwsss.datasets.image_list import ImageListDataset
+from mmwsss.datasets.live_camera import CameraSource
 from mmwsss.datasets.metainfo import palette as colours
 from mmwsss.datasets.metainfo import segmentation_classes
 from mmwsss.datasets.pictures import read_picture
@@ -108,18 +113,43 @@ def init_network(
     return MapNetwork(maps, init_for_maps(maps, checkpoint, config, classes, device, trust=trust), classes)
 
 
+class _Sources:
+    """Pictures and the frames of films, one after the other, as often as they are asked for."""
+
+    def __init__(self, parts: Sequence[str | np.ndarray | Sequence[Frame] | FilmSource]) -> None:
+        self.parts = parts
+
+    def __iter__(self) -> Iterator[str | np.ndarray | Frame]:
+        for part in self.parts:
+            if isinstance(part, (str, np.ndarray)):
+                yield part
+            else:
+                yield from _readable(part.frames(lambda index: True) if isinstance(part, FilmSource) else part)
+
+
+def _readable(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames with a picture; of the others it is said why there is none."""
+    for frame in frames:
+        if frame.img is None:
+            warnings.warn(f'A frame is left out: {frame.reason}', stacklevel=2)
+        else:
+            yield frame
+
+
 class MaskInferencer(MMSegInferencer):
-    """Masks of pictures, with the signature and the outputs of MMSegmentation's inferencer.
+    """Masks of pictures, films and cameras, with the signature and the outputs of MMSegmentation's inferencer.
 
     Against the host's: it takes the project's checkpoints, by themselves; it reads every picture as training does
     (EXIF rotation, 16 bits); folders are searched below, lists are read, and results keep the names of the pictures:
-    masks are indexed PNGs in the palette of the classes.
+    masks are indexed PNGs in the palette of the classes. Those of a film's or a camera's frames are called as
+    ``mmwsss predict`` calls them (``clip.mp4/000012.png``).
 
     ``inferencer(inputs, return_datasamples=False, batch_size=1, return_vis=False, show=False, wait_time=0,
     out_dir='', img_out_dir='vis', pred_out_dir='pred', opacity=0.8, with_labels=True)`` gives ``predictions``
     (int64 (H, W), 0 background, ``k + 1`` class k; a list for several pictures) and ``visualization`` (uint8 RGB).
-    Inputs are a path or several, of pictures, folders or lists, or pictures in memory, uint8 BGR (H, W, 3). All results
-    are held in memory: films and many pictures are for ``mmwsss predict``.
+    Inputs are a path or several, of pictures, folders, lists or films, addresses of cameras, or pictures in memory,
+    uint8 BGR (H, W, 3). All results are held in memory (8 bytes a pixel of a mask): :meth:`stream` gives those of
+    long films, cameras and many pictures one by one, and ``mmwsss predict`` writes them.
 
     Args:
         model: A checkpoint; or, with ``weights``, its training config (a path, a name below ``configs/``, a dict).
@@ -132,6 +162,8 @@ class MaskInferencer(MMSegInferencer):
         show_progress: Whether a bar is shown.
         maps: A pseudo config, for a classifier: its maps and refiners are used.
         tiling: How large pictures are cut; by default panoramas alone.
+        every: Least seconds between two frames of a film or a camera; None takes all.
+        max_frames: Frames of a camera; a call needs it, :meth:`stream` goes on for ever without.
         trust: Whether the checkpoint may run code; by default the environment variable says it.
 
     Raises:
@@ -153,8 +185,11 @@ class MaskInferencer(MMSegInferencer):
         *,
         maps: str | Path | Config | None = None,
         tiling: Tiling | None = None,
+        every: float | None = None,
+        max_frames: int | None = None,
         trust: bool | None = None,
     ) -> None:
+        self.every, self.max_frames = every, max_frames
         config: Config | None = None
         checkpoint: Any = weights
         if weights is None:
@@ -193,8 +228,10 @@ class MaskInferencer(MMSegInferencer):
         return SegLocalVisualizer()
 
     @staticmethod
-    def _load(source: str | np.ndarray) -> tuple[np.ndarray, str | None]:
-        """A picture, uint8 BGR (H, W, 3), and its path."""
+    def _load(source: str | np.ndarray | Frame) -> tuple[np.ndarray, str | Frame | None]:
+        """A picture, uint8 BGR (H, W, 3), and its path or frame."""
+        if isinstance(source, Frame):
+            return np.asarray(source.img), source
         if isinstance(source, np.ndarray):
             if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
                 raise InputError(
@@ -203,30 +240,83 @@ class MaskInferencer(MMSegInferencer):
             return source, None
         return np.ascontiguousarray(read_picture(source)[..., ::-1]), str(source)
 
-    def _inputs_to_list(self, inputs: Any) -> list:
-        """Paths of pictures, or pictures in memory; folders and lists are read out."""
-        found: list[str | np.ndarray] = []
+    def _parts(self, inputs: Any) -> Iterator[str | np.ndarray | FilmSource | CameraSource]:
+        """Paths of pictures, pictures in memory, films and cameras; folders and lists are read out."""
         for source in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
             if isinstance(source, np.ndarray):
-                found.append(source)
-            elif '://' in str(source) or Path(source).suffix.lower() in FILM_SUFFIXES:
-                raise InputError(f'Expected pictures, but got the film or camera {source}: mmwsss predict reads those.')
+                yield source
+                continue
+            kind = kind_of(source)
+            if kind == 'film':
+                yield FilmSource(source, every=self.every)
+            elif kind == 'camera':
+                yield CameraSource(str(source), every=self.every, frames=self.max_frames)
             else:
                 dataset = ImageListDataset(source, self.network.classes)
-                found += [dataset.path(index) for index in range(len(dataset))]
-        return found
+                yield from (dataset.path(index) for index in range(len(dataset)))
+
+    def _inputs_to_list(self, inputs: Any) -> Any:
+        """Paths of pictures, pictures in memory, frames; of a camera, which shows each once, all are read now."""
+        parts: list[str | np.ndarray | FilmSource | list[Frame]] = []
+        for part in self._parts(inputs):
+            if not isinstance(part, CameraSource):
+                parts.append(part)
+            elif self.max_frames is None:
+                raise InputError(
+                    f'Expected max_frames for the camera {part.shown}, all of whose masks are held in memory: '
+                    'MaskInferencer(checkpoint, max_frames=...), or stream(), which goes on for ever.'
+                )
+            else:
+                parts.append(list(_readable(part.frames(lambda index: True))))
+        return list(parts) if all(isinstance(part, (str, np.ndarray)) for part in parts) else _Sources(parts)
 
     @torch.no_grad()
-    def forward(self, inputs: Sequence[tuple[np.ndarray, str | None]], **kwargs: Any) -> list[SegDataSample]:
-        """Samples of loaded pictures."""
+    def forward(self, inputs: Sequence[tuple[np.ndarray, str | Frame | None]], **kwargs: Any) -> list[SegDataSample]:
+        """Samples of loaded pictures; those of frames come without the scores."""
         samples = self.network.samples([img for img, _ in inputs])
-        for sample, (_, path) in zip(samples, inputs):
-            sample.set_metainfo({'img_path': path})
+        for sample, (_, source) in zip(samples, inputs):
+            if isinstance(source, Frame):
+                sample.pred_sem_seg.data = sample.pred_sem_seg.data.to(torch.uint8)
+                if 'seg_logits' in sample:
+                    del sample.seg_logits
+                where = {key: getattr(source, key) for key in ('mask_name', 'camera', 'number', 'time_s', 'time')}
+                sample.set_metainfo({'img_path': source.img_path, **where})
+            else:
+                sample.set_metainfo({'img_path': source})
         return samples
+
+    def stream(self, inputs: Any, batch_size: int = 1) -> Iterator[SegDataSample]:
+        """Samples one by one, of films and cameras of any length: memory does not grow.
+
+        Args:
+            inputs: As of a call.
+            batch_size: Pictures or frames that go through the network together.
+
+        Yields:
+            SegDataSample: with ``pred_sem_seg`` (1, H, W); ``metainfo`` has ``img_path``, and of a frame
+            ``mask_name``, ``camera``, its ``number``, ``time_s`` (seconds since the film began) and ``time``.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If an input cannot be read; a broken frame is left out with a warning.
+        """
+        if batch_size < 1:
+            raise InputError(f'Expected batch_size >= 1, but got {batch_size}.')
+
+        def sources() -> Iterator[str | np.ndarray | Frame]:
+            for part in self._parts(inputs):
+                if isinstance(part, (str, np.ndarray)):
+                    yield part
+                else:
+                    yield from _readable(part.frames(lambda index: True))
+
+        loaded = map(self._load, sources())
+        while batch := list(islice(loaded, batch_size)):
+            yield from self.forward(batch)
 
     def visualize(
         self,
-        inputs: list,
+        inputs: Any,
         preds: list[SegDataSample],
         return_vis: bool = False,
         show: bool = False,
@@ -279,10 +369,14 @@ class MaskInferencer(MMSegInferencer):
     @staticmethod
     def _names(preds: Sequence[SegDataSample], first: int) -> list[str]:
         """Names of files for results: those of the pictures, numbers for pictures in memory."""
-        paths = [sample.metainfo.get('img_path') for sample in preds]
+        made = [sample.metainfo.get('mask_name') for sample in preds]
+        paths = [None if name else sample.metainfo.get('img_path') for name, sample in zip(made, preds)]
         known = [path for path in paths if path is not None]
         root = Path(known[0]).parent if known else Path()
         while known and not all(Path(path).is_relative_to(root) for path in known):
             root = root.parent
         names = iter(mask_names(known, root))
-        return [f'{first + number:08d}.png' if path is None else str(next(names)) for number, path in enumerate(paths)]
+        return [
+            name or (f'{first + number:08d}.png' if path is None else str(next(names)))
+            for number, (name, path) in enumerate(zip(made, paths))
+        ]

@@ -88,6 +88,7 @@ def predict(
     settings = PredictSettings(out_dir, median, batch_size, masks, written)  # what is wrong stops before the network
     tiling = tiling or (Tiling() if maps is None else Tiling(0))
     network = init_network(checkpoint, config, maps, tiling, device, batch_size, trust)
+    network.keeps_scores = 'maps' in chosen
     content = {
         'source': frames.identity(),
         'maps': None if maps is None else mask_settings(maps),
@@ -97,6 +98,7 @@ def predict(
         'batch_size': batch_size,
         'cameras': None if masks is None else masks.fingerprint,
         'frames_are_kept': 'frames' in chosen,
+        **({'maps_are_kept': True} if network.keeps_scores else {}),
     }
     identity = {
         'config_hash': content_hash(content),

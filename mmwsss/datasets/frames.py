@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 
@@ -101,28 +101,40 @@ def open_frames(
     """
     if every is not None and every <= 0:
         raise InputError(f'Expected seconds > 0 between two frames (--every), but got {every}.')
-    path = Path(source)
-    is_address = '://' in str(source) or (str(source).isdecimal() and not path.exists())
+    kind = kind_of(source)
     limits = {'--max-frames': frames, '--max-seconds': seconds}
     given = [name for name, value in limits.items() if value is not None]
-    if is_address:
+    if kind == 'camera':
         if start is not None:
             raise InputError('Expected no --start for a camera, whose frames are taken now.')
         return CameraSource(str(source), camera, every, frames, seconds)
     if given:
         raise InputError(f'Expected {given[0]} for a camera alone, but {source} is none.')
-    if not path.exists():
-        raise MissingFileError(
-            f'Expected a picture, a folder, a list of pictures, a film or the address of a camera in {source}, but '
-            'there is no such file.'
-        )
-    if path.is_dir() or path.suffix.lower() in SUFFIXES | UNREAD_SUFFIXES or _is_text(path):
+    if kind == 'pictures':
         options = {'--every': every, '--start': start}
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise InputError(f'Expected {given[0]} for a film alone, but {source} is none.')
         return PictureSource(source, camera)
-    return FilmSource(path, camera, every, start)
+    return FilmSource(source, camera, every, start)
+
+
+def kind_of(source: str | Path) -> Literal['pictures', 'film', 'camera']:
+    """What gives frames: a picture, a folder or a list; a film; the address of a camera or a device's number.
+
+    Raises:
+        FileNotFoundError: If it is no address and there is no such file.
+    """
+    path = Path(source)
+    if '://' in str(source) or (str(source).isdecimal() and not path.exists()):
+        return 'camera'
+    if not path.exists():
+        raise MissingFileError(
+            f'Expected a picture, a folder, a list of pictures, a film or the address of a camera in {source}, but '
+            'there is no such file.'
+        )
+    pictures = path.is_dir() or path.suffix.lower() in SUFFIXES | UNREAD_SUFFIXES or _is_text(path)
+    return 'pictures' if pictures else 'film'
 
 
 def _is_text(path: Path) -> bool:

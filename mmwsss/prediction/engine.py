@@ -21,13 +21,14 @@ from mmwsss.prediction.networks import Network, Prediction
 from mmwsss.prediction.outputs import Outputs, OutputSettings
 from mmwsss.prediction.records import FrameRecords
 from mmwsss.prediction.temporal import TemporalMedian
-from mmwsss.structures import ManifestRecord
+from mmwsss.structures import CamFile, ManifestRecord
 from mmwsss.structures.output_folder import open_output
 from mmwsss.utils.errors import InputError
 from mmwsss.utils.files import file_sha256, read_json, write_json
 from mmwsss.utils.progress import Progress
 from mmwsss_lite import Event, class_figures, iso_time
 
+_LEAST_SCORE = 0.05  # of a class whose scores are kept, where no pixel of the mask has it
 _FPS = 10.0  # of a film of pictures, or of a camera that does not say
 
 Item = tuple[Frame, Prediction | None]
@@ -244,6 +245,8 @@ class FramePredictor:
                 label = np.where(ignored, np.uint8(IGNORE_LABEL), label)
         classes = self.network.classes
         figures = class_figures(label, score, classes)
+        if 'maps' in self.settings.outputs.kinds and prediction.scores is not None:
+            self._write_maps(frame.mask_name, label, prediction.scores[1:])
         path = self.out_dir / 'masks' / frame.mask_name
         write_mask(path, label, len(classes))
         shares = np.bincount(label.ravel(), minlength=IGNORE_LABEL + 1) / label.size
@@ -259,6 +262,13 @@ class FramePredictor:
             frame={**_where(frame), 'figures': figures},
         )
         return record, label
+
+    def _write_maps(self, mask_name: str, label: np.ndarray, scores: np.ndarray) -> None:
+        """Keep the scores (K, H, W) of the classes that the mask shows or that might be there."""
+        highest = scores.max((1, 2)).astype(np.float32)
+        shown = [k for k, most in enumerate(highest) if most >= _LEAST_SCORE or (label == k + 1).any()]
+        kept = CamFile(scores[shown], highest[shown], np.array(shown, np.int64))
+        kept.save((self.out_dir / 'cams' / mask_name).with_suffix('.npz'))
 
 
 def _where(frame: Frame) -> dict[str, Any]:

@@ -36,11 +36,13 @@ class Prediction:
         label: uint8 (H, W), 0 background, k + 1 class k, and where a refiner gives it the ignore label.
         score: float32 (H, W) in [0, 1], how probable the label is; of maps their value.
         reason: Why there is no label: the network gave NaN, or a refiner failed; then both are empty.
+        scores: float16 (K + 1, H, W), background first, of a network that keeps them; None of a picture in tiles.
     """
 
     label: np.ndarray
     score: np.ndarray
     reason: str | None = None
+    scores: np.ndarray | None = None
 
 
 def failed(reason: str) -> Prediction:
@@ -54,10 +56,12 @@ class Network(Protocol):
     Attributes:
         classes: Names of the K classes, without the background.
         model: The module with the weights.
+        keeps_scores: Whether predictions carry the scores of all classes; they are left out at first.
     """
 
     classes: tuple[str, ...]
     model: BaseModel
+    keeps_scores: bool
 
     def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
         """MMSegmentation's samples of pictures, uint8 BGR (H, W, 3), with ``pred_sem_seg`` (1, H, W).
@@ -101,6 +105,8 @@ class SegmentorNetwork:
         ValueError: If its config has no test pipeline, or neither it nor the checkpoint names the classes.
     """
 
+    keeps_scores = False
+
     def __init__(self, model: BaseModel, tiling: Tiling | None = None, batch_size: int = 1) -> None:
         self.model, self.tiling, self.batch_size = model, tiling or Tiling(0), batch_size
         cfg: Config = model.cfg
@@ -135,7 +141,8 @@ class SegmentorNetwork:
         for number, sample in zip(whole, self._whole([imgs[number] for number in whole])):
             scores = self._scores(sample)
             label = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
-            made[number] = _checked(label, np.take_along_axis(scores, label[None].astype(np.int64), 0)[0])
+            score = np.take_along_axis(scores, label[None].astype(np.int64), 0)[0]
+            made[number] = _checked(label, score, scores if self.keeps_scores else None)
         for number, img in enumerate(imgs):
             if number not in made:
                 made[number] = self._tiled(img)
@@ -216,6 +223,8 @@ class MapNetwork:
         ValueError: If no refiner makes a mask, or a step does not fit the classes.
     """
 
+    keeps_scores = False
+
     def __init__(self, cfg: Config, model: BaseModel, classes: Sequence[str]) -> None:
         self.model, self.classes = model, tuple(classes)
         settings = cfg.pseudo.to_dict()
@@ -272,7 +281,8 @@ class MapNetwork:
                 continue
             label, scores = results['pred_seg_map'], self._scores(results)
             known = np.where(label <= len(self.classes), label, 0).astype(np.int64)
-            made.append(Prediction(label, np.take_along_axis(scores, known[None], 0)[0]))
+            score = np.take_along_axis(scores, known[None], 0)[0]
+            made.append(Prediction(label, score, scores=scores.astype(np.float16) if self.keeps_scores else None))
         return made
 
     def samples(self, imgs: Sequence[np.ndarray]) -> list[SegDataSample]:
@@ -291,7 +301,7 @@ class MapNetwork:
         return made
 
 
-def _checked(label: np.ndarray, score: np.ndarray) -> Prediction:
+def _checked(label: np.ndarray, score: np.ndarray, scores: np.ndarray | None = None) -> Prediction:
     if not np.isfinite(score).all():
         return failed('Expected finite scores, but the network gave NaN or infinity.')
-    return Prediction(label, score)
+    return Prediction(label, score, scores=None if scores is None else scores.astype(np.float16))

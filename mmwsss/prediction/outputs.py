@@ -23,7 +23,7 @@ from mmwsss.utils.files import atomic_write
 from mmwsss.visualization import mask_overlay
 from mmwsss_lite import EventRule, Events, area_columns, area_row
 
-KINDS = ('overlays', 'film', 'polygons', 'frames')
+KINDS = ('overlays', 'film', 'polygons', 'frames', 'maps')
 """What there may be beside ``masks/``, ``area.csv`` and ``events.csv``."""
 
 _QUALITY = 90  # of overlays, JPEG
@@ -36,7 +36,8 @@ class OutputSettings:
 
     Attributes:
         kinds: Some of :data:`KINDS`: ``overlays/``, pictures with their masks; ``film.mp4``, a film of them;
-            ``polygons.jsonl``; ``frames/``, the pictures of a film or a camera themselves, for a review.
+            ``polygons.jsonl``; ``frames/``, the pictures of a film or a camera themselves, for a review; ``cams/``, the
+            scores of the classes, which a review cuts anew.
         rule: When a class that stays is an event.
         tolerance: How far, in pixels, outlines may lie from the mask's true ones; 0 keeps every corner.
         fps: Frames a second of the film; None takes the source's own.

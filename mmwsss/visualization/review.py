@@ -30,7 +30,8 @@ def write_review(
     """Write the review page of a folder of masks: one HTML file that works from disk and sends nothing anywhere.
 
     Args:
-        masks: Folder of ``make_pseudo``; with ``save_cam`` it holds maps, and the page a threshold to move.
+        masks: Folder of ``make_pseudo`` or ``predict``; with ``save_cam``, or ``--outputs maps``, it holds maps, and
+            the page a threshold to move.
         path: The HTML file.
         limit: Images on the page at most.
         order: ``'doubt'`` puts those first whose maps are least decided at the threshold, which needs no ground truth;

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import write_toy
+from frames_for_tests import write_film, write_pictures
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.apis import MMSegInferencer, inference_model
@@ -15,8 +16,13 @@ import mmwsss
 from mmwsss.apis.inference import init_segmentor
 from mmwsss.apis.inferencer import init_network
 from mmwsss.apis.prediction import predict
+from mmwsss.config import load_config
 from mmwsss.datasets.masks import read_mask
+from mmwsss.exports import MaskFolder
 from mmwsss.prediction import MapNetwork, SegmentorNetwork, Tiling
+from mmwsss.structures.output_folder import RunMismatchError
+from mmwsss.visualization import write_review
+from mmwsss.visualization.kept_maps import read_maps
 
 PIPELINE = [{'type': 'mmwsss.LoadPicture'}, {'type': 'Resize', 'scale': (64, 48), 'keep_ratio': False},
             {'type': 'mmwsss.LoadSegMap'}, {'type': 'PackSegInputs'}]  # fmt: skip
@@ -183,7 +189,69 @@ def test_what_does_not_go_together(work, tmp_path):
         inferencer(np.zeros((4, 4)))
 
 
-@pytest.mark.parametrize('source', ['clip.mp4', 'rtsp://camera/1'])
-def test_films_are_for_predict(inferencer, source):
-    with pytest.raises(ValueError, match=f'Expected pictures, but got the film or camera {source}: mmwsss predict'):
-        inferencer(source)
+@pytest.fixture(scope='module')
+def clip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('clip')
+    return write_film(folder / 'clip.avi', 5), write_pictures(folder / 'pictures', ['a.png'])
+
+
+def test_frames_of_a_film_and_a_camera(work, inferencer, clip, tmp_path):
+    """As predict makes them and calls them; a film's address is what OpenCV opens as a camera's, too."""
+    film, pictures = clip
+    predict(work[0] / 'seg.pth', film, tmp_path / 'predicted', kinds=(), device='cpu')
+    expected = [read_mask(tmp_path / f'predicted/masks/clip.avi/{number:06d}.png') for number in range(5)]
+    results = inferencer([film, pictures], batch_size=2, out_dir=str(tmp_path / 'out'))
+    assert len(results['predictions']) == 6
+    for number, mask in enumerate(expected):
+        np.testing.assert_array_equal(results['predictions'][number], mask)
+        np.testing.assert_array_equal(read_mask(tmp_path / f'out/pred/clip.avi/{number:06d}.png'), mask)
+        assert (tmp_path / f'out/vis/clip.avi/{number:06d}.png').exists()
+    assert (tmp_path / 'out/pred/a.png').exists()
+    camera = mmwsss.MaskInferencer(work[0] / 'seg.pth', show_progress=False, device='cpu', max_frames=2)
+    two = camera(film.as_uri())['predictions']
+    assert len(two) == 2 and two[0].shape == expected[0].shape
+    with pytest.raises(ValueError, match=r'Expected max_frames for the camera .* which goes on for ever'):
+        inferencer(film.as_uri())
+
+
+def test_a_stream_holds_one_batch(inferencer, clip):
+    film, pictures = clip
+    samples = inferencer.stream([film, pictures, np.zeros((20, 30, 3), np.uint8)], batch_size=2)
+    found = [(sample.img_path, sample.get('number'), sample.pred_sem_seg.data.shape) for sample in samples]
+    assert [number for _, number, _ in found] == [0, 1, 2, 3, 4, None, None]
+    assert found[5] == (str(pictures / 'a.png'), None, (1, 48, 64)) and found[6] == (None, None, (1, 20, 30))
+    thinned = mmwsss.MaskInferencer.__new__(mmwsss.MaskInferencer)
+    thinned.__dict__ = {**inferencer.__dict__, 'every': 0.2}  # 10 frames a second
+    assert [sample.time_s for sample in thinned.stream(film)] == [0.0, 0.2, 0.4]
+    with pytest.raises(ValueError, match='Expected batch_size >= 1, but got 0'):
+        next(inferencer.stream(film, batch_size=0))
+
+
+def test_a_film_that_is_cut_off(inferencer, tmp_path):
+    film = write_film(tmp_path / 'cut.avi', 40)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    with pytest.warns(UserWarning, match=r'A frame is left out: Expected 40 frames in .*cut.avi, but \d+ can be read'):
+        assert 5 < len(inferencer(film)['predictions']) < 39
+
+
+@pytest.mark.parametrize('kind', ['segmentor', 'classifier'])
+def test_scores_are_kept_for_a_review(work, tmp_path, kind):
+    """The page has a threshold to move, and 'doubt' and 'dice' an order."""
+    root, folder = work
+    maps = None
+    if kind == 'classifier':
+        maps = load_config('configs/pseudo/unlabelled.py', {'class_names': ['smoke'], 'img_size': 64})
+    options = {'maps': maps, 'kinds': ('maps',), 'device': 'cpu'}
+    checkpoint = root / ('seg.pth' if kind == 'segmentor' else 'cls.pth')
+    predict(checkpoint, folder, tmp_path / 'out', **options)
+    masks = MaskFolder(tmp_path / 'out')
+    for item in masks.items:
+        ((value, row),) = read_maps(masks, item)
+        assert value == 1 and row.shape == item.mask().shape and 0 <= row.min() <= row.max() <= 1
+        if kind == 'segmentor':
+            sure = np.abs(row - 0.5) > 1e-3
+            np.testing.assert_array_equal((row > 0.5)[sure], (item.mask() == 1)[sure])
+    counts = write_review(tmp_path / 'out', tmp_path / 'review.html', order='dice')
+    assert counts['with_maps'] == counts['images'] == 7
+    with pytest.raises(RunMismatchError):
+        predict(checkpoint, folder, tmp_path / 'out', **{**options, 'kinds': ()})
