@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -36,6 +38,24 @@ def smoke5k() -> Path:
     if not path.is_dir():
         pytest.skip(f'no real smoke set in {path}')
     return path
+
+
+@pytest.fixture(scope='session')
+def toy_clip(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Weights of a CLIP of three blocks, known to open_clip as ``toy-text``."""
+    open_clip = pytest.importorskip('open_clip')
+    folder = tmp_path_factory.mktemp('clip')
+    (folder / 'toy-text.json').write_text(json.dumps(TOY_CLIP))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    clip = open_clip.create_model('toy-text')
+    for name, parameter in clip.named_parameters():
+        if parameter.ndim > 1 and 'token_embedding' not in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    torch.save(clip.state_dict(), folder / 'toy.pt')
+    with pytest.MonkeyPatch.context() as patch:  # it reads its vocabulary anew for every tokenizer: seconds
+        patch.setattr(open_clip, 'get_tokenizer', functools.cache(open_clip.get_tokenizer))
+        yield str(folder / 'toy.pt')
 
 
 def write_toy(root: Path, number: int = 12, size: tuple[int, int] = (48, 40), split: str = 'train') -> Path:
@@ -105,7 +125,8 @@ def distiller_config(options: dict, data: dict | None = None) -> Config:
 TOY_SAM = {'embed_dim': 16, 'depth': 1, 'num_heads': 2, 'global_attn_indexes': (0,), 'image_size': 64}
 TOY_CLIP = {
     'embed_dim': 16,
-    'vision_cfg': {'image_size': 32, 'layers': 1, 'width': 32, 'head_width': 16, 'patch_size': 8},
+    'quick_gelu': True,
+    'vision_cfg': {'image_size': 32, 'layers': 3, 'width': 24, 'head_width': 12, 'patch_size': 8},
     'text_cfg': {'context_length': 77, 'vocab_size': 49408, 'width': 16, 'heads': 2, 'layers': 1},
 }
 
@@ -119,19 +140,6 @@ def toy_sam(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('sam') / 'toy.pth'
     torch.save(build_sam(TOY_SAM, None, 'test').state_dict(), path)
     return path
-
-
-@pytest.fixture(scope='session')
-def toy_clip(tmp_path_factory) -> Path:
-    """Weights of a toy CLIP, known to open_clip as ``toy-ablation``."""
-    import open_clip
-
-    folder = tmp_path_factory.mktemp('clip')
-    (folder / 'toy-ablation.json').write_text(json.dumps(TOY_CLIP))
-    open_clip.add_model_config(folder)
-    torch.manual_seed(0)
-    torch.save(open_clip.create_model('toy-ablation').state_dict(), folder / 'toy.pt')
-    return folder / 'toy.pt'
 
 
 def write_masks(root: Path, masks: dict[str, np.ndarray], classes: list[str], seed: int = 0) -> Path:

@@ -1,6 +1,5 @@
 """Maps from text: a CLIP of toy size against a loop written from the formulas, and masks without any training."""
 
-import functools
 import json
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from conftest import toy_variables, write_toy
 from PIL import Image
-from torch import nn
 
 from mmwsss.apis import make_pseudo
 from mmwsss.cam import CAMGenerator
@@ -24,33 +22,9 @@ CLASSES, BACKGROUND = ['smoke', 'boat', 'cat'], ['sky', 'chimney', 'cloud', 'sea
 TEMPLATES = ['a clean origami {}.', 'a photo of {}']
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_tokenizer():
-    """open_clip reads its vocabulary anew whenever it is asked for a tokenizer, which takes seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(open_clip, 'get_tokenizer', functools.cache(open_clip.get_tokenizer))
-        yield
-
-
 @pytest.fixture(scope='module')
-def weights(tmp_path_factory):
-    """A toy CLIP of three blocks, known to open_clip as ``toy-text``."""
-    folder = tmp_path_factory.mktemp('clip')
-    config = {
-        'embed_dim': 16,
-        'quick_gelu': True,
-        'vision_cfg': {'image_size': 32, 'layers': 3, 'width': 24, 'head_width': 12, 'patch_size': 8},
-        'text_cfg': {'context_length': 77, 'vocab_size': 49408, 'width': 16, 'heads': 2, 'layers': 1},
-    }
-    (folder / 'toy-text.json').write_text(json.dumps(config))
-    open_clip.add_model_config(folder)
-    torch.manual_seed(0)
-    clip = open_clip.create_model('toy-text')
-    for name, parameter in clip.named_parameters():
-        if parameter.ndim > 1 and 'token_embedding' not in name:
-            nn.init.normal_(parameter, std=0.2)
-    torch.save(clip.state_dict(), folder / 'toy.pt')
-    return str(folder / 'toy.pt')
+def weights(toy_clip):
+    return toy_clip
 
 
 def build(weights, **arguments):

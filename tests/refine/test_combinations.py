@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import timm
 import torch
+import torchvision
 from mmengine.registry import MODELS, init_default_scope
 from pycocotools import mask as coder
 
 from mmwsss.cam import CAMGenerator
+from mmwsss.models.classifiers import CLIPClassifier
 from mmwsss.refine import CRFRefine, FeatureAffinityRefine, LayerFusion, PARRefine, SAMRefine
 
 KEPT = 'mmwsss.KeptFeatures'
@@ -26,6 +28,15 @@ OURS = {
     'arch': {'embed_dims': 24, 'num_layers': 2, 'num_heads': 2, 'feedforward_channels': 48},
     'img_size': 64,
 }
+MIXED = {'type': 'mmwsss.MapConformer', 'arch': {'embed_dims': 24, 'depths': 3, 'num_heads': 2, 'channel_ratio': 1},
+         'base_channels': 16}  # fmt: skip
+OF_MMPRETRAIN = {
+    'type': 'mmpretrain.ImageClassifier',
+    'backbone': {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'stem_channels': 8},
+    'neck': {'type': 'GlobalAveragePooling'},
+    'head': {'type': 'LinearClsHead', 'num_classes': 3, 'in_channels': 64},
+}
+SWIN = {'img_size': 64, 'embed_dim': 24, 'depths': (1, 1, 1, 1), 'num_heads': (1, 1, 2, 2), 'window_size': 2}
 PCM = {'type': 'mmwsss.PCMHead', 'map_channels': 'classes', 'hidden_channels': 16, 'feature_channels': 8}
 MODELS_AND_MAPS = {
     'CNN': (CNN, {'type': 'mmwsss.PooledHead', 'in_channels': 512}, ('cam', 'gradcam', 'gradcampp', 'layercam')),
@@ -39,8 +50,13 @@ MODELS_AND_MAPS = {
     'SigLIP': (WITHOUT_TOKENS, {'type': 'mmwsss.PooledHead', 'in_channels': 24}, ('cam', 'gradcam')),
     'EVA-02': (EVA, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
     'DeiT-III': (DEIT, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
-    'timm itself, CNN': ({'type': 'resnet18'}, None, ('gradcam', 'layercam', 'scorecam')),
-    'timm itself, ViT': ({'type': 'vit_tiny_patch16_224', 'dynamic_img_size': True, **TINY}, None, ('gradcam',)),
+    'TransCAM': (MIXED, {'type': 'mmwsss.TransCAMHead', 'in_channels': (64, 24)}, ('transcam',)),
+    'timm itself, CNN': (('timm', 'resnet18', {}), None, ('gradcam', 'layercam')),
+    'timm itself, ViT': (('timm', 'vit_tiny_patch16_224', {'dynamic_img_size': True, **TINY}), None, ('gradcam',)),
+    'timm itself, Swin': (('timm', 'swin_tiny_patch4_window7_224', SWIN), None, ('gradcam', 'layercam')),
+    'MMPretrain itself': (('mmpretrain', OF_MMPRETRAIN), None, ('gradcam', 'gradcampp')),
+    'torchvision itself': (('torchvision', 'squeezenet1_1'), None, ('gradcam', 'scorecam')),
+    'CLIP': (('clip',), None, ('clip', 'clip_unrefined')),
 }  # fmt: skip
 PAIRS = [(name, method) for name, (_, _, methods) in MODELS_AND_MAPS.items() for method in methods]
 IMG = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype(np.uint8)
@@ -52,17 +68,25 @@ def scope():
     init_default_scope('mmpretrain')
 
 
+def of_others(clip, package, *arguments):
+    """A classifier that is not ours, with random weights."""
+    if package == 'timm':
+        return timm.create_model(arguments[0], num_classes=3, **arguments[1])
+    if package == 'torchvision':
+        return torchvision.models.get_model(arguments[0], num_classes=3)
+    if package == 'mmpretrain':
+        return MODELS.build(arguments[0])
+    return CLIPClassifier(clip, ['smoke', 'boat', 'cat'], 'toy-text', background=['sky'], attention_blocks=2)
+
+
 @functools.cache
-def classifier(name, folder):
+def classifier(name, folder, clip):
     backbone, head, _ = MODELS_AND_MAPS[name]
+    torch.manual_seed(0)
     if head is None:
-        torch.manual_seed(0)
-        return timm.create_model(
-            backbone['type'], num_classes=3, **{k: v for k, v in backbone.items() if k != 'type'}
-        ).eval()
+        return of_others(clip, *backbone).eval()
     if backbone['type'] == KEPT:
         backbone = {**backbone, 'folder': str(folder)}
-    torch.manual_seed(0)
     config = {
         'type': 'mmwsss.MapClassifier',
         'with_image': head['type'] == 'mmwsss.PCMHead',
@@ -94,12 +118,12 @@ def refiners(folder):
 
 
 @pytest.mark.parametrize(('name', 'method'), PAIRS, ids=[f'{name}-{method}' for name, method in PAIRS])
-def test_maps_go_through_every_refiner(name, method, tmp_path_factory):
+def test_maps_go_through_every_refiner(name, method, toy_clip, tmp_path_factory):
     """Classes keep their places, values their range, and nothing depends on which class stands first."""
     folder = tmp_path_factory.getbasetemp()
     images = torch.from_numpy((IMG[..., ::-1].astype(np.float32) / 128 - 1).transpose(2, 0, 1).copy())[None]
     images = torch.nn.functional.interpolate(images, (64, 64))
-    cams = CAMGenerator(method, size_divisor=16)(classifier(name, folder), images, torch.tensor([[True, False, True]]))
+    cams = CAMGenerator(method, size_divisor=16)(classifier(name, folder, toy_clip), images, torch.tensor([[True, False, True]]))
     assert cams.class_index.tolist() == [0, 2] and torch.isfinite(cams.maps).all()
     layer_cams = cams.maps.transpose(0, 1).numpy()
     fused = LayerFusion()({'layer_cams': layer_cams, 'img': IMG})['cam']

@@ -143,8 +143,8 @@ def test_images_go_through_every_post_processing(path, data, trained, affinity, 
         'sam_cache': str(tmp_path / 'sam'),
         'points_per_side': 2,
         'affinity_checkpoint': str(affinity),
-        'clip_arch': 'toy-ablation',
-        'clip_checkpoint': str(toy_clip),
+        'clip_arch': 'toy-text',
+        'clip_checkpoint': toy_clip,
     }
     known = config_variables(path, scale='small')
     cfg = small(path, data, **{name: value for name, value in optional.items() if name in known})
