@@ -123,7 +123,8 @@ def test_maps_go_through_every_refiner(name, method, toy_clip, tmp_path_factory)
     folder = tmp_path_factory.getbasetemp()
     images = torch.from_numpy((IMG[..., ::-1].astype(np.float32) / 128 - 1).transpose(2, 0, 1).copy())[None]
     images = torch.nn.functional.interpolate(images, (64, 64))
-    cams = CAMGenerator(method, size_divisor=16)(classifier(name, folder, toy_clip), images, torch.tensor([[True, False, True]]))
+    model = classifier(name, folder, toy_clip)
+    cams = CAMGenerator(method, size_divisor=16)(model, images, torch.tensor([[True, False, True]]))
     assert cams.class_index.tolist() == [0, 2] and torch.isfinite(cams.maps).all()
     layer_cams = cams.maps.transpose(0, 1).numpy()
     fused = LayerFusion()({'layer_cams': layer_cams, 'img': IMG})['cam']
