@@ -8,6 +8,7 @@ from conftest import toy_variables
 from mmengine.registry import MODELS, init_default_scope
 
 from mmwsss.apis import make_pseudo, train
+from mmwsss.apis.prediction import predict
 from mmwsss.config import load_config
 
 SMALL = {'img_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1, 'pretrained': False}
@@ -104,6 +105,24 @@ def test_one_stage_trains_and_makes_masks(name, data, tmp_path):
     cfg = load_config('configs/pseudo/segmentor.py', options, data=data)
     make_pseudo(cfg, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
     masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('frozen', [True, False])
+def test_a_vision_transformer_of_timm_encodes_for_a_segmentor(frozen, classifier, data, tmp_path):
+    cfg = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'method': 'cam'}, data=data)
+    make_pseudo(cfg, classifier, tmp_path / 'pseudo')
+    options = {
+        **SMALL, 'img_size': 56, 'steps_per_epoch': 2, 'pseudo_root': str(tmp_path / 'pseudo'), 'frozen': frozen,
+        'vit_channels': 24, 'vit_blocks': [0, 1],
+    }  # fmt: skip
+    cfg = load_config('configs/seg/vit_pseudo.py', options, data=data)
+    (cfg.model.backbone.backbone if frozen else cfg.model.backbone).update(TINY_VIT)
+    runner = train(cfg, tmp_path / 'work')
+    assert all(parameter.requires_grad != frozen for parameter in runner.model.backbone.parameters())
+    for path in sorted((tmp_path / 'work').glob('epoch_*.pth')):
+        predict(path, data['dataset_root'] + '/img/train', tmp_path / 'out', kinds=(), device='cpu')
+    assert len(masks_of(tmp_path / 'out')) == 12
 
 
 @pytest.mark.filterwarnings('ignore')

@@ -238,3 +238,11 @@ def build_resnet(folder):
     open_clip.add_model_config(folder)
     torch.save(open_clip.create_model('toy-resnet').state_dict(), folder / 'resnet.pt')
     return CLIPClassifier(str(folder / 'resnet.pt'), CLASSES, 'toy-resnet', BACKGROUND)
+
+
+def test_words_of_voc_and_coco_are_those_of_the_paper():
+    settings = load_config('configs/pseudo/clip_es_voc.py', {}, data='configs/data/voc12.py').model
+    assert settings.synonyms['chair'] == 'chair seat' and len(settings.background) == 25
+    settings = load_config('configs/pseudo/clip_es_coco.py', {}, data='configs/data/coco14.py').model
+    assert len(settings.background) == 23 and not {'keyboard', 'sign'} & set(settings.background)
+    assert settings.box_threshold == 0.7

@@ -1,0 +1,7 @@
+# CLIP-ES on PASCAL VOC (--data configs/data/voc12.py): words beside the names of four classes, in one sentence, as
+# published.
+_base_ = './clip_es.py'
+synonyms = dict(
+    person='person with clothes,people,human', bird='bird avian', chair='chair seat', tvmonitor='tvmonitor screen'
+)
+model = dict(synonyms=synonyms)
