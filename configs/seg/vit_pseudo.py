@@ -1,6 +1,6 @@
-# A segmentor of pseudo masks whose encoder is any plain vision transformer of timm (DINOv2, DINOv3, CLIP, SigLIP, EVA-02,
-# DeiT-III), by its name and its weights; the decoder reads four of its blocks. docs/components.md says whose licence the
-# weights have; the normalisation that belongs to them is taken from timm.
+# A segmentor of pseudo masks whose encoder is any plain vision transformer of timm (DINOv2, DINOv3, CLIP, SigLIP,
+# EVA-02, DeiT-III), by its name and its weights; the decoder reads four of its blocks. docs/components.md says whose
+# licence the weights have; the normalisation that belongs to them is taken from timm.
 _base_ = './lite0_pseudo.py'
 img_size = 518  # a multiple of the network's patch size
 batch_size = 8
