@@ -10,8 +10,11 @@ import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
 import ctypes
+import json
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import cv2
@@ -19,10 +22,11 @@ import numpy as np
 import torch
 from common import parser, start, table
 from memory import forget_peak, in_process, memory
+from pycocotools import mask as coder
 
 from mmwsss.datasets import ShapesScenes
-from mmwsss.models.backbones import TimmFeatures, TimmTokens
-from mmwsss.refine import CRFRefine, FeatureAffinityRefine, PARRefine
+from mmwsss.models.backbones import KeptFeatures, TimmFeatures, TimmTokens
+from mmwsss.refine import CRFRefine, FeatureAffinityRefine, PARRefine, SAMRefine
 
 VITS = (
     'vit_small_patch14_dinov2.lvd142m',
@@ -79,9 +83,24 @@ def of_refiner(step: Callable[[dict], dict], sizes: list[int], classes: int, rou
         img = np.ascontiguousarray(cv2.resize(ShapesScenes(1, 256).scene(0).img, (size, size)))
         coarse = np.random.default_rng(0).random((classes, 12, 12)).astype(np.float32)
         cam = np.stack([cv2.resize(one, (size, size)) for one in coarse])
-        data = {'img': img, 'cam': cam, 'classes': np.arange(classes)}
+        data = {'img': img, 'cam': cam, 'classes': np.arange(classes), 'img_path': f'{size}.jpg'}
         found.append(cost(lambda data=data: step(dict(data)), rounds))
     return found
+
+
+def made_masks(folder: Path, sizes: list[int], number: int = 100) -> Path:
+    """Ellipses all over a picture of each size, as a generator of masks would leave them."""
+    rng = np.random.default_rng(0)
+    for size in sizes:
+        masks = []
+        for _ in range(number):
+            drawn = np.zeros((size, size), np.uint8)
+            axes = (size * rng.uniform(0.02, 0.2, 2)).astype(int).tolist()
+            cv2.ellipse(drawn, rng.integers(0, size, 2).tolist(), axes, rng.uniform(0, 180), 0, 360, 1, -1)
+            code = coder.encode(np.asfortranarray(drawn))
+            masks.append({'size': code['size'], 'counts': code['counts'].decode()})
+        (folder / f'{size}.json').write_text(json.dumps(masks))
+    return folder
 
 
 def main() -> None:
@@ -90,6 +109,12 @@ def main() -> None:
     options.add_argument('--sizes', nargs='+', type=int, default=[224, 512])
     options.add_argument('--refiners-only', action='store_true')
     args: argparse.Namespace = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run(args, Path(folder))
+
+
+def run(args: argparse.Namespace, folder: Path) -> None:
+    """Measure, with a folder for what has to lie on the disk."""
     args.threads = args.threads or 1
     start(args)
     cv2.setNumThreads(1)
@@ -97,6 +122,8 @@ def main() -> None:
     networks = {'tf_efficientnet_lite0, stride 16': (TimmFeatures('tf_efficientnet_lite0', (4,), 16), 32)}
     for name, (net, patch) in networks.items():
         rows.append((name, _millions(net), *of_backbone(net.eval(), patch, args.sizes, args.rounds)))
+    kept = KeptFeatures({**LITE0, 'out_indices': (3, 4)}, folder)
+    rows.append(('the same, kept on the disk', _millions(kept), *of_backbone(kept, 32, args.sizes, args.rounds)))
     for name in () if args.refiners_only else VITS:
         vit = TimmTokens(name).eval()
         rows.append((name, _millions(vit), *of_backbone(vit, vit.patch_size, args.sizes, args.rounds)))
@@ -110,6 +137,7 @@ def main() -> None:
         'FeatureAffinityRefine, Lite0 at 448': FeatureAffinityRefine(LITE0, max_side=448),
         'CRFRefine, paper (5 iterations)': CRFRefine(backend='pydensecrf'),
         'CRFRefine, voc (10 iterations)': CRFRefine('voc', backend='pydensecrf'),
+        'SAMRefine, 100 made masks': SAMRefine(masks=made_masks(folder, args.sizes)),
     }
     rows = [
         (name, classes, *of_refiner(step, args.sizes, classes, args.rounds))
