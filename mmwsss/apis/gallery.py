@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,12 @@ def image_figures(path: str | Path, classes: tuple[str, ...]) -> list[dict[str, 
     return found
 
 
-def _scores(parts: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
+def _scores(
+    parts: Mapping[str, Any], tested: Sequence[Mapping[str, Any]], classes: tuple[str, ...]
+) -> dict[str, float]:
     """IoU by image path: the segmentor's where it was tested, else the pseudo mask's."""
-    if parts['ranking'] and Path(parts['ranking']).exists():
-        scores = {row['img_path']: row['score'] for row in image_figures(parts['ranking'], classes)}
+    if tested:
+        scores = {row['img_path']: row['score'] for row in tested}
     else:
         records = Manifest(Path(parts['pseudo_root']) / 'manifest.jsonl').read().values()
         scores = {r.img_path: _image_iou(PixelCounts.from_list(r.counts['mask']), classes) for r in records if r.counts}
@@ -82,21 +84,20 @@ def _choose(
 
 
 def _false_alarms(
-    dataset: ImageDataset, parts: Mapping[str, Any], classes: tuple[str, ...], finished: Mapping[str, Any]
+    dataset: ImageDataset, tested: Sequence[Mapping[str, Any]], count: int, finished: Mapping[str, Any]
 ) -> list[tuple[int, str]]:
     """Indices of the images without any class of which the segmentor marks most, half as many as of the worst."""
-    if not (parts['ranking'] and Path(parts['ranking']).exists()):
-        return []
-    alarms = {row['img_path']: row['coverage'] for row in image_figures(parts['ranking'], classes) if not row['shows']}
+    alarms = {row['img_path']: row['coverage'] for row in tested if not row['shows']}
     paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
     marked = [(alarms[path], -index) for index, path in enumerate(paths) if alarms.get(path) and path in finished]
-    return [(-index, 'false alarm') for _, index in sorted(marked, reverse=True)[: max(parts['count'] // 4, 1)]]
+    return [(-index, 'false alarm') for _, index in sorted(marked, reverse=True)[: max(count // 4, 1)]]
 
 
-def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
+def make_gallery(parts: Mapping[str, Any], tested: Sequence[Mapping[str, Any]] = ()) -> list[GalleryRow]:
     """Rows of the report's gallery, worst first, then best, then the largest false alarms on images without a class.
 
     Args:
+        tested: Figures of the images that the segmentor was tested on; see :func:`image_figures`.
         parts: What :func:`~mmwsss.runs.report.gallery_parts` gives: configs, checkpoints and folders.
     """
     cfg = parts['pseudo_config']
@@ -105,9 +106,9 @@ def make_gallery(parts: Mapping[str, Any]) -> list[GalleryRow]:
     classes = tuple(dataset.metainfo['classes'])
     records = Manifest(Path(parts['pseudo_root']) / 'manifest.jsonl').read()
     finished = {path: record for path, record in records.items() if record.status == 'ok'}
-    scores = _scores(parts, classes)
+    scores = _scores(parts, tested, classes)
     chosen = _choose(dataset, scores, parts['count'], finished)
-    chosen += _false_alarms(dataset, parts, classes, finished)
+    chosen += _false_alarms(dataset, tested, parts['count'], finished)
     settings = cfg.pseudo.to_dict()
     unrefined = build_step(settings['unrefined'], classes)
     fusion = build_fusion(settings.get('fusion'), classes)

@@ -39,8 +39,8 @@ def confusion_matrix(pred: np.ndarray, truth: np.ndarray, num_classes: int) -> n
 class ConfusionMetric(BaseMetric):
     """The confusion matrix of a segmentor whose class 0 is background, in MMEngine's test loop.
 
-    Its figures are ``matrix``, a list of rows of :func:`confusion_matrix` summed over the images, and ``classes``, the
-    names of its rows.
+    Its figures are ``matrix``, a list of rows of :func:`confusion_matrix` summed over the images, ``classes``, the
+    names of its rows, and ``images``, how many they were.
     """
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
@@ -48,8 +48,15 @@ class ConfusionMetric(BaseMetric):
         number = len(self.dataset_meta['classes']) - 1
         for sample in data_samples:
             pred, truth = (sample[key]['data'].squeeze(0).cpu().numpy() for key in ('pred_sem_seg', 'gt_sem_seg'))
-            self.results.append(confusion_matrix(pred, truth, number))
+            counts = confusion_matrix(pred, truth, number).ravel()
+            (places,) = counts.nonzero()  # an image has few of many classes
+            self.results.append((places, counts[places]))
 
-    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, Any]:
+    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
         """Sum over the images."""
-        return {'matrix': np.sum(results, axis=0).tolist(), 'classes': list(self.dataset_meta['classes'])}
+        rows = len(self.dataset_meta['classes'])
+        total = np.zeros(rows * (rows + 1), np.int64)
+        for places, counts in results:
+            total[places] += counts
+        matrix = total.reshape(rows, rows + 1).tolist()
+        return {'matrix': matrix, 'classes': list(self.dataset_meta['classes']), 'images': len(results)}

@@ -182,9 +182,13 @@ def _test(work: Work) -> dict[str, Any]:
     cfg = work.config()
     if not cfg.get('test_dataloader'):
         return {'figures': {}}
-    cfg.test_evaluator.out_file = str(work.folder / 'test_images.json')
+    counted = {**cfg.test_evaluator, 'out_file': str(work.folder / 'test_images.json')}
+    cfg.test_evaluator = [counted, {'type': 'mmwsss.ConfusionMetric'}]
     figures = test(cfg, work.inputs['checkpoint'], work.folder / 'log', quiet=True)
-    return {'files': {'images': 'test_images.json'}, 'figures': nested_figures(figures)}
+    confusion = {key: figures.pop(key) for key in ('classes', 'images', 'matrix')}
+    write_json(work.folder / 'confusion.json', confusion)
+    files = {'images': 'test_images.json', 'confusion': 'confusion.json'}
+    return {'files': files, 'figures': nested_figures(figures)}
 
 
 def _at_threshold(work: Work) -> dict[str, Any]:

@@ -115,14 +115,16 @@ def write_summary_and_report(pipeline: ReportedPipeline, with_report: bool = Tru
             if (run := pipeline.evaluation(name)) is not None and 'curve' in (pipeline.store.finished(run) or {})
         }
         training = {name: read_training(pipeline.runs[name].folder) for name in summary['stages']}
-        tested = parts['ranking'] and parts['ranking'].exists()
+        images = image_figures(parts['images'], tuple(summary['classes'])) if parts['images'] else None
+        confusion = read_json(parts['confusion']) if parts['confusion'] else None
         write_report(
             path,
             summary,
             curves,
-            make_gallery(parts),
+            make_gallery(parts, images or ()),
+            confusion=confusion and {f'the segmentor on {confusion["images"]} test images': confusion['matrix']},
             training=training,
-            images=image_figures(parts['ranking'], tuple(summary['classes'])) if tested else None,
+            images=images,
             camera_pattern=_camera_pattern(pipeline.cfg.get('blocks')),
             measured=_measured(pipeline),
         )
@@ -170,14 +172,16 @@ def gallery_parts(pipeline: ReportedPipeline) -> dict[str, Any] | None:
         'count': pipeline.cfg.get('gallery', 16),
         'segmentor_config': None,
         'segmentor': None,
-        'ranking': None,
+        'images': None,
+        'confusion': None,
     }
     if segmentor is not None:
         trained = pipeline.runs[segmentor]
         tested = pipeline.runs.get(f'{segmentor}_test')
+        files = (tested and store.finished(tested) or {}).get('files', {})
         parts.update(
             segmentor_config=trained.load(store.filled(trained)),
             segmentor=str(trained.folder / store.get(trained)['files']['checkpoint']),
-            ranking=tested and tested.folder / 'test_images.json',
+            **{name: tested.folder / files[name] for name in ('images', 'confusion') if tested and name in files},
         )
     return parts

@@ -37,7 +37,7 @@ function percent(share) {
 function facts(row) {
   const parts = [];
   if (row.score !== null) parts.push(`IoU ${row.score.toFixed(3)}`);
-  if (row.falseAlarm !== null) parts.push(`false alarm ${percent(row.falseAlarm)}`);
+  if (row.falseAlarm !== null) parts.push(`wrongly marked ${percent(row.falseAlarm)}`);
   if (row.doubt !== null) parts.push(`undecided ${percent(row.doubt)}`);
   if (row.labels.length) parts.push(`label ${row.labels.join(', ')}`);
   return parts.join(', ');

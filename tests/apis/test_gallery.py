@@ -47,11 +47,10 @@ def test_figures_of_every_image(tested):
 
 def test_the_largest_false_alarms_are_shown(tested):
     finished = {Images().get_data_info(index)['img_path'] for index in range(9)}  # the last has no mask to show
-    parts = {'ranking': tested, 'count': 8}
-    assert _false_alarms(Images(), parts, CLASSES, finished) == [(8, 'false alarm'), (7, 'false alarm')]
-    assert _false_alarms(Images(), {**parts, 'count': 40}, CLASSES, finished)[-1] == (6, 'false alarm')  # 5 has none
-    assert _false_alarms(Images(), {**parts, 'ranking': None}, CLASSES, finished) == []
-    assert _false_alarms(Images(), {**parts, 'ranking': tested.with_name('none')}, CLASSES, finished) == []
+    figures = image_figures(tested, CLASSES)
+    assert _false_alarms(Images(), figures, 8, finished) == [(8, 'false alarm'), (7, 'false alarm')]
+    assert _false_alarms(Images(), figures, 40, finished)[-1] == (6, 'false alarm')  # 5 has none
+    assert _false_alarms(Images(), [], 8, finished) == []
 
 
 def test_cameras_are_those_of_the_blocks():

@@ -103,6 +103,11 @@ def test_report_is_self_contained(finished):
     words = ('teacher', 'control', 'student', 'refined mask (test images)', 'segmentor', '"worst"', '"best"', '<svg')
     for word in words:
         assert word in html, word
+    confusion = json.loads((finished[1] / 'segmentor_test' / 'confusion.json').read_text())
+    assert f'Confusion of the segmentor on {confusion["images"]} test images' in html
+    counts = np.array(confusion['matrix'])  # the same pixels as the figures'
+    iou = counts[1, 1] / (counts[1].sum() + counts[:, 1].sum() - counts[1, 1])
+    assert iou == pytest.approx(finished[2]['stages']['segmentor']['all_images']['iou_dataset'])
 
 
 def test_second_call_redoes_nothing(finished):
