@@ -1,9 +1,10 @@
-"""What tiles, the median over time and 8 bits change, and the memory of a long film; with a trained checkpoint.
+"""What tiles, the median over time and 8 bits change, the memory of a long film, whole commands; of a trained network.
 
 python benchmarks/predict.py seams CHECKPOINT smoke5k_wsss
 python benchmarks/predict.py median CHECKPOINT smoke5k_wsss
 python benchmarks/predict.py int8 CHECKPOINT smoke5k_wsss
 python benchmarks/predict.py film CHECKPOINT smoke5k_wsss
+python benchmarks/predict.py lite CHECKPOINT smoke5k_wsss
 """
 
 from __future__ import annotations
@@ -179,6 +180,48 @@ def int8(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
     print(f'labels of the 8-bit network alike: {done["int8_labels_alike"]:.3%}')
 
 
+def run_tool(arguments: list[str]) -> tuple[float, float]:
+    """Seconds and highest MiB of a script in a process of its own."""
+    code = (
+        'import runpy, sys\nsys.argv = sys.argv[1:]\n'
+        'try:\n    runpy.run_path(sys.argv[0], run_name="__main__")\n'
+        'finally:\n    lines = open("/proc/self/status").read().splitlines()\n'
+        '    print(next(line for line in lines if line.startswith("VmHWM")))\n'
+    )
+    begin = time.perf_counter()
+    done = subprocess.run([sys.executable, '-c', code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    seconds = time.perf_counter() - begin
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return seconds, int(done.stdout.splitlines()[-1].split()[1]) / 1024
+
+
+def lite(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
+    """The test pictures from files to masks and tables: ``mmwsss predict``, ``mmwsss-lite``, the same in 8 bits."""
+    from mmwsss.apis.onnx_export import export_onnx
+
+    source, rows = data.absolute() / 'img_dir' / 'test', []
+    number, every = len(pictures(data, 'test')), pictures(data, 'train')
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        export_onnx(checkpoint, folder / 'whole.onnx', pictures=every[:8])
+        val = [(path, data / 'ann_dir' / 'val' / f'{path.stem}.png') for path in pictures(data, 'val')]
+        some = every[:: max(len(every) // 64, 1)][:64]
+        export_onnx(checkpoint, folder / 'int8.onnx', pictures=some, int8=True, val=val)
+        threads = ['--threads', str(args.threads)]
+        peers = {
+            'mmwsss predict --outputs none': ['tools/predict.py', os.path.abspath(checkpoint), '--outputs', 'none'],
+            'mmwsss-lite': ['mmwsss_lite.py', str(folder / 'whole.onnx'), *threads],
+            'mmwsss-lite, 8 bits': ['mmwsss_lite.py', str(folder / 'int8.onnx'), *threads],
+        }
+        for turn in range(args.rounds):
+            for peer, (script, model, *options) in peers.items():
+                out = folder / f'{peer} {turn}'
+                seconds, memory = run_tool([script, model, str(source), '--out', str(out), *options])
+                rows.append([peer, turn + 1, seconds, number / seconds, memory])
+    table(['command', 'turn', f'seconds for {number} pictures', 'pictures a second', 'peak MiB'], rows)
+
+
 def film(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
     """Memory and seconds of ``mmwsss predict`` on films of different lengths."""
     rows = []
@@ -192,22 +235,15 @@ def film(checkpoint: str, data: Path, args: argparse.Namespace) -> None:
             writer.release()
             out = Path(folder) / str(number)
             command = [sys.executable, 'tools/predict.py', checkpoint, str(path), '--out', str(out), '--median', '5']
-            code = (
-                'import runpy, sys\nsys.argv = sys.argv[1:]\n'
-                'try:\n    runpy.run_path(sys.argv[0], run_name="__main__")\n'
-                'finally:\n    lines = open("/proc/self/status").read().splitlines()\n'
-                '    print(next(line for line in lines if line.startswith("VmHWM")))\n'
-            )
-            done = subprocess.run([command[0], '-c', code, *command[1:]], capture_output=True, text=True, cwd=ROOT)
+            _, memory = run_tool(command[1:])
             summary = read_json(out / 'summary.json')
-            memory = int(done.stdout.splitlines()[-1].split()[1]) / 1024
             seconds = summary['seconds']
             each = [seconds[key] / number * 1000 for key in ('load', 'predict', 'write')]
             rows.append([number, memory, seconds['wall'], *each])
     table(['frames', 'peak MiB', 'seconds', 'ms: read', 'network', 'write'], rows)
 
 
-KINDS = {'seams': seams, 'median': median, 'int8': int8, 'film': film}
+KINDS = {'seams': seams, 'median': median, 'int8': int8, 'film': film, 'lite': lite}
 
 
 def main() -> None:
@@ -220,6 +256,7 @@ def main() -> None:
     parser.add_argument('--tiles', type=int, nargs='+', default=[2000, 1000, 500], help='units, in pixels')
     parser.add_argument('--spans', type=int, nargs='+', default=[1, 2, 3], help='sides of tiles, in units')
     parser.add_argument('--frames', type=int, default=60, help='of a clip, or of the shorter film')
+    parser.add_argument('--rounds', type=int, default=2, help='of whole commands')
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
