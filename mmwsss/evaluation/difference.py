@@ -34,7 +34,7 @@ class Difference:
         low: Lower end of the interval of ``second - first``.
         high: Upper end.
         seeds: Number of pairs of runs.
-        images: Number of images.
+        images: Number of images, of all seeds where each has its own.
         blocks: Number of blocks that images were drawn in.
     """
 
@@ -79,7 +79,9 @@ def paired_difference(
     """A percentile bootstrap of a paired difference (Efron and Tibshirani, 1993, chapters 13 and 16).
 
     A draw takes blocks of images with replacement, the same for both ways, and seeds with replacement, the two runs of
-    a seed together. One seed says nothing about other seeds: its interval is that of images alone.
+    a seed together. Seeds have all the same images, and then the same blocks of a draw, or each its own (scenes that
+    were generated for it), and then each its own blocks. One seed says nothing about other seeds: its interval is that
+    of images alone.
 
     Args:
         first: By seed, the counts of each image.
@@ -94,43 +96,53 @@ def paired_difference(
         seed: Of the draws.
 
     Raises:
-        ValueError: If there is no such figure, numbers of runs differ or are 0, runs are of other images, an image has
-            no block, or there are fewer than two blocks.
+        ValueError: If there is no such figure, numbers of runs differ or are 0, the runs of a pair are of other images,
+            seeds have some images in common and some not, an image has no block, or there are fewer than two blocks.
     """
     if figure not in FIGURES:
         raise InputError(f'Expected a figure of {FIGURES}, but got {figure!r}.')
     if not first or len(first) != len(second):
         raise InputError(f'Expected as many runs of both, at least one, but got {len(first)} and {len(second)}.')
-    names = sorted(first[0])
-    for run in (*first, *second):
-        odd = sorted(set(names) ^ set(run))
+    names = [sorted(run) for run in first]
+    for mine, one, other in zip(names, first, second):
+        odd = sorted(set(one) ^ set(other))
         if odd:
-            raise InputError(f'Expected runs of the same images, but {len(odd)} are only in some: {odd[0]}.')
-    lost = [name for name in names if name not in blocks]
-    if lost:
-        raise InputError(f'Expected a block of every image, but {lost[0]} has none.')
-    _, member = np.unique([blocks[name] for name in names], return_inverse=True)
-    number = int(member.max()) + 1
-    if number < 2:
-        raise InputError(f'Expected images of two blocks or more, but all {len(names)} are of one.')
-    sums = np.stack([_block_sums(run, names, member, num_classes, figure) for run in (*first, *second)])
+            raise InputError(f'Expected pairs of runs of the same images, but {len(odd)} are only in one: {odd[0]}.')
+        lost = [name for name in mine if name not in blocks]
+        if lost:
+            raise InputError(f'Expected a block of every image, but {lost[0]} has none.')
+    shared = all(mine == names[0] for mine in names)
+    if not shared and len(set().union(*names)) < sum(map(len, names)):
+        raise InputError('Expected seeds with the same images, or with none in common, but some have some in common.')
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(number, np.full(number, 1 / number), draws)  # how often a block is drawn
-    drawn = _figure(np.einsum('db,rbij->drij', weights, sums), figure)
-    pairs = drawn[:, len(first) :] - drawn[:, : len(first)]
+    drawn, values = [], []
+    numbers: list[int] = []
+    weights: Any = None
+    for mine, pair in zip(names, zip(first, second)):
+        _, member = np.unique([blocks[name] for name in mine], return_inverse=True)
+        number = int(member.max()) + 1
+        if number < 2:
+            raise InputError(f'Expected images of two blocks or more, but all {len(mine)} are of one.')
+        sums = np.stack([_block_sums(run, mine, member, num_classes, figure) for run in pair])
+        if not numbers or not shared:
+            weights = rng.multinomial(number, np.full(number, 1 / number), draws)  # how often a block is drawn
+        drawn.append(_figure(np.einsum('db,rbij->drij', weights, sums), figure))
+        values.append(_figure(sums.sum(1), figure))
+        numbers.append(number)
+    effects = np.stack([after - before for before, after in (one.T for one in drawn)], 1)
     seeds = rng.integers(0, len(first), (draws, len(first)))
-    effects = np.take_along_axis(pairs, seeds, 1).mean(1)
+    effects = np.take_along_axis(effects, seeds, 1).mean(1)
     low, high = np.nanquantile(effects, [(1 - confidence) / 2, (1 + confidence) / 2])
-    values = _figure(sums.sum(1), figure)
+    means = np.mean(values, 0)
     return Difference(
         figure,
-        float(values[: len(first)].mean()),
-        float(values[len(first) :].mean()),
+        float(means[0]),
+        float(means[1]),
         float(low),
         float(high),
         len(first),
-        len(names),
-        number,
+        len(names[0]) if shared else sum(map(len, names)),
+        numbers[0] if shared else sum(numbers),
     )
 
 

@@ -80,13 +80,32 @@ def test_seeds_that_differ_widen_the_interval():
     assert narrow.verdict == 'higher' and wide.verdict == 'not decided'
 
 
+def test_seeds_with_images_of_their_own():
+    """Scenes that were generated for a seed: drawn by themselves, so that more seeds make the interval narrower."""
+    rng = np.random.default_rng(7)
+    first, second = [], []
+    for seed in range(9):
+        truth = masks(rng, 20, 1, 0)
+        for runs, wrong in ((first, 0.5), (second, 0.45)):
+            runs.append({f'{seed}/{name}': counts for name, counts in run_of(truth, rng, wrong, 1).items()})
+    blocks = {name: name for run in first for name in run}
+    few, many = (paired_difference(first[:n], second[:n], blocks, 1) for n in (2, 9))
+    assert (many.seeds, many.images, many.blocks) == (9, 180, 180)
+    assert many.high - many.low < 0.7 * (few.high - few.low)
+    one = paired_difference(first[:1], second[:1], blocks, 1)
+    assert one.effect == pytest.approx(few.effect * 2 - paired_difference(first[1:2], second[1:2], blocks, 1).effect)
+    mixed = [first[0], {**first[1], **first[0]}]
+    with pytest.raises(ValueError, match='or with none in common, but some have some in common'):
+        paired_difference(mixed, mixed, blocks, 1)
+
+
 def test_what_cannot_be_compared_is_refused():
     rng = np.random.default_rng(5)
     run = run_of(masks(rng), rng, 0.3)
     for first, second, blocks, text in (
         ([], [], {}, 'at least one, but got 0 and 0'),
         ([run], [run, run], own(run), 'as many runs of both, at least one, but got 1 and 2'),
-        ([run], [{**run, 'more.png': run['0.png']}], own(run), '1 are only in some: more.png'),
+        ([run], [{**run, 'more.png': run['0.png']}], own(run), '1 are only in one: more.png'),
         ([run], [run], {}, 'a block of every image, but 0.png has none'),
         ([run], [run], dict.fromkeys(run, 'one'), 'two blocks or more, but all 40 are of one'),
     ):

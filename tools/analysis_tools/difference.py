@@ -55,7 +55,7 @@ def main() -> None:
         from mmwsss.evaluation.difference import counts_by_image, paired_difference
 
         first, second = ([counts_by_image(read_run(path)) for path in runs] for runs in (args.first, args.second))
-        blocks = blocks_of(args, sorted(first[0]))
+        blocks = blocks_of(args, sorted(set().union(*first)))
         found = paired_difference(first, second, blocks, args.num_classes, args.figure, args.draws)
         print(found.sentence())
 
