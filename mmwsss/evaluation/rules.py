@@ -34,12 +34,16 @@ class Rule:
         needs: Parts of the evidence that it needs: ``'negatives'``, ``'composites'``, ``'views'``, ``'erased'``.
         ranking: The curve by which candidates are compared, each at the threshold that ``curve`` gives it; None: by
             ``curve`` itself.
+        slack: From evidence to float (T,), how far below its highest point a curve may lie for the evidence not to tell
+            the two apart: the threshold is then the highest of those, the one with the fewest false alarms. None: the
+            highest point itself.
     """
 
     name: str
     curve: Callable[[Evidence], np.ndarray]
     needs: tuple[str, ...] = ()
     ranking: Callable[[Evidence], np.ndarray] | None = None
+    slack: Callable[[Evidence], np.ndarray] | None = None
 
 
 def _by_class(frames: FrameCurves, of_class: Callable[[FrameCurves, FrameCurves], np.ndarray]) -> np.ndarray:
@@ -67,6 +71,33 @@ def composites_iou(composites: CompositeCurves, cut: float) -> np.ndarray:
     place = CUTS.index(cut)
     hits, truth = composites.hits[:, :, place].sum(0), composites.truth[:, place].sum()
     return hits / np.maximum(composites.area.sum(0) + truth - hits, _TINY)
+
+
+def composites_error(composites: CompositeCurves, cut: float) -> np.ndarray:
+    r"""Standard error (T,) of how far :func:`composites_iou` lies below its highest point.
+
+    With :math:`h_b` and :math:`u_b` the intersection and union of block b, :math:`U = \sum_b u_b` and :math:`r = \sum_b
+    h_b / U`, block b moves the ratio by :math:`e_b(t) = (h_b(t) - r(t) u_b(t)) / U(t)`. The error is the root of
+    :math:`\frac{B}{B - 1} \sum_b (e_b(t) - e_b(t^*))^2`: the ratio's linearisation (Cochran, "Sampling Techniques",
+    1977, chapter 6), paired, since both thresholds see the same composites.
+
+    Args:
+        composites: The composites.
+        cut: One of :data:`~mmwsss.evaluation.evidence.CUTS`.
+    """
+    place = CUTS.index(cut)
+    hits = composites.hits[:, :, place].astype(np.float64)
+    union = composites.area + composites.truth[:, place, None] - hits
+    _, member = np.unique(np.asarray(composites.blocks), return_inverse=True)
+    number = int(member.max()) + 1
+    sums = np.zeros((2, number, hits.shape[1]))
+    np.add.at(sums[0], member, hits)
+    np.add.at(sums[1], member, union)
+    whole = np.maximum(sums[1].sum(0), _TINY)
+    ratio = sums[0].sum(0) / whole
+    moves = (sums[0] - ratio * sums[1]) / whole
+    apart = moves - moves[:, [int(ratio.argmax())]]
+    return np.sqrt(number / max(number - 1, 1) * (apart**2).sum(0))
 
 
 def sees_composites(composites: CompositeCurves, cut: float = 0.1) -> bool:
@@ -243,6 +274,15 @@ def _composites(cut: float) -> Callable[[Evidence], np.ndarray]:
     return curve
 
 
+def _error(cut: float) -> Callable[[Evidence], np.ndarray]:
+    def error(evidence: Evidence) -> np.ndarray:
+        if evidence.composites is None:
+            return np.zeros(len(THRESHOLDS))
+        return composites_error(evidence.composites, cut)
+
+    return error
+
+
 _LABELS, _OWN, _PU = _frames(image_labels), _frames(own_probabilities), _frames(positive_unlabelled)
 _EXTENT, _BOTH = _composites(0.1), ('negatives', 'composites')
 
@@ -250,6 +290,7 @@ RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
         Rule('composites_then_own', _EXTENT, ('composites',), _OWN),
+        Rule('cautious_composites_then_own', _EXTENT, ('composites',), _OWN, _error(0.1)),
         Rule('composites_then_labels', _EXTENT, _BOTH, _LABELS),
         Rule('composites_then_pu_own', _EXTENT, _BOTH, mean_of([_PU, _OWN])),
         Rule('composites_then_agreement', _EXTENT, ('composites', 'views'), _frames(view_agreement)),
