@@ -117,7 +117,7 @@ def init_for_maps(
     """
     settings = cfg.pseudo
     renaming = {key: settings[key] for key in ('checkpoint_classes', 'class_map') if settings.get(key)}
-    network = TASK_UTILS.build(settings.generator).network
+    network = network_of(cfg)
     if network != 'classifier' and renaming:
         raise InputError(
             f'Expected neither checkpoint_classes nor class_map for a {network} in {cfg.filename}, '
@@ -131,6 +131,11 @@ def init_for_maps(
         model = init_classifier(checkpoint, model_cfg, classes, device, trust=trust, **renaming)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     return model
+
+
+def network_of(cfg: Config) -> str:
+    """What a pseudo config reads its maps from: ``'classifier'``, ``'segmentor'``, or ``'clip'``, the weights alone."""
+    return TASK_UTILS.build(cfg.pseudo.generator).network
 
 
 def init_clip(

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmpretrain.models.classifiers.base import BaseClassifier
 from mmseg.apis import MMSegInferencer
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
-from mmwsss.apis.inference import init_for_maps, init_segmentor
+from mmwsss.apis.inference import init_for_maps, init_segmentor, network_of
 from mmwsss.config import load_config
 from mmwsss.datasets.films import FilmSource
 from mmwsss.datasets.frame import Frame
@@ -55,7 +56,7 @@ def is_segmentor(content: dict, checkpoint: str | Path, config: Config | None = 
         kind = registry.get(config.model.type)
     if kind is not None and issubclass(kind, (BaseSegmentor, SAMFinetuner)):
         return True
-    if kind is None or not hasattr(kind, 'cam_classifier'):
+    if kind is None or not (hasattr(kind, 'cam_classifier') or issubclass(kind, BaseClassifier)):
         raise InputError(
             f'Expected the checkpoint of a segmentor or of a classifier with maps in {checkpoint}, but its model is '
             f'{config.model.type}.'
@@ -75,7 +76,8 @@ def init_network(
     """The network of a checkpoint, ready for pictures of any size.
 
     Args:
-        checkpoint: Weights of a segmentor, or of a classifier with maps.
+        checkpoint: Weights of a segmentor, of a classifier with maps or of MMPretrain's (timm's as its
+            ``TimmClassifier``), or with such ``maps`` of CLIP.
         config: Training config for a checkpoint that carries none.
         maps: A pseudo config, whose maps and refiners are used; needed for a classifier.
         tiling: How large pictures are cut; segmentors alone can do it.
@@ -88,8 +90,13 @@ def init_network(
         UnsafeCheckpointError: If it would run code.
         ValueError: If the checkpoint, the config and the tiles do not go together; says how.
     """
-    content = read_checkpoint(checkpoint, trust)
-    segmentor = is_segmentor(content, checkpoint, config)
+    if maps is not None and maps.get('pseudo') is None:
+        raise InputError(f'Expected a pseudo config (with the key pseudo) for the maps, but got {maps.filename}.')
+    if maps is not None and network_of(maps) == 'clip':  # weights of no training: no config and no names inside
+        named, segmentor = None, False
+    else:
+        content = read_checkpoint(checkpoint, trust)
+        named, segmentor = names_in(content), is_segmentor(content, checkpoint, config)
     if maps is None:
         if not segmentor:
             raise InputError(
@@ -97,14 +104,11 @@ def init_network(
                 'which says how masks come from its maps, but got none.'
             )
         return SegmentorNetwork(init_segmentor(config, checkpoint, None, device, trust=trust), tiling, batch_size)
-    if maps.get('pseudo') is None:
-        raise InputError(f'Expected a pseudo config (with the key pseudo) for the maps, but got {maps.filename}.')
     if tiling is not None and tiling.size != 0:
         raise InputError(
             f'Expected a segmentor for tiles, but the masks of {checkpoint} come from maps, each normalised by the '
-            'highest value of the whole picture.'
+            'highest value of the whole picture: tiles belong into their config (configs/pseudo/gradcam_tiles.py).'
         )
-    named = names_in(content)
     classes = named[1:] if named and segmentor else named
     if classes is None or maps.pseudo.get('class_map'):
         classes = tuple(maps.pseudo.dataset.get('classes') or ())

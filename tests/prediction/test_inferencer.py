@@ -164,6 +164,55 @@ def test_a_classifier_takes_its_maps_and_refiners(work, tmp_path):
     np.testing.assert_array_equal(again(str(folder / 'sub0' / 'picture 2.jpg'))['predictions'], mask)
 
 
+def test_a_classifier_that_is_not_ours(work, tmp_path):
+    root, folder = work
+    model = {
+        'type': 'mmpretrain.ImageClassifier',
+        'backbone': CLASSIFIER['backbone'],
+        'neck': {'type': 'GlobalAveragePooling'},
+        'head': {'type': 'LinearClsHead', 'num_classes': 1, 'in_channels': 64},
+        'data_preprocessor': CLASSIFIER['data_preprocessor'],
+    }
+    path = save(tmp_path / 'theirs.pth', 'mmpretrain', model, ['smoke'])
+    maps = mmwsss.load_config('configs/pseudo/unlabelled.py', ['img_size=64', 'scales=[1.0]', 'target_layers=[-1]'])
+    maps.pseudo.generator.classes = 'all'
+    inferencer = mmwsss.MaskInferencer(path, maps=maps, show_progress=False, device='cpu')
+    found = inferencer(folder)['predictions']
+    assert len(found) == 7 and {0, 1} == set(np.unique(found[0]).tolist())
+
+
+def test_masks_from_text(work, toy_clip, tmp_path):
+    """CLIP needs no training, hence no checkpoint of ours: its weights alone."""
+    _, folder = work
+    variables = {'clip_arch': 'toy-text', 'class_names': ['boat', 'cat'], 'attention_blocks': 2, 'confidence': None}
+    maps = mmwsss.load_config('configs/pseudo/clip_unlabelled.py', variables)
+    maps.pseudo.generator.classes = 'all'
+    summary = predict(toy_clip, folder, tmp_path / 'out', maps=maps, kinds=(), device='cpu')
+    assert summary['ok'] == 7
+    inferencer = mmwsss.MaskInferencer(toy_clip, maps=maps, show_progress=False, device='cpu')
+    assert inferencer.network.classes == ('boat', 'cat')
+
+
+def test_tiles_of_maps_are_those_of_their_config(work, tmp_path):
+    """A wide picture through gradcam_tiles.py: its mask is that of make_pseudo."""
+    root, _ = work
+    rng = np.random.default_rng(0)
+    (tmp_path / 'wide').mkdir()
+    Image.fromarray(rng.integers(0, 255, (64, 300, 3)).astype(np.uint8)).save(tmp_path / 'wide' / 'a.png')
+    variables = {'tile_size': 64, 'scales': [1.0], 'target_layers': [-1], 'size_divisor': 32}
+    maps = mmwsss.load_config('configs/pseudo/gradcam_tiles.py', variables)
+    maps.pseudo.dataset = {'type': 'mmwsss.ImageListDataset', 'source': str(tmp_path / 'wide'), 'classes': ['smoke']}
+    maps.pseudo.generator.classes = 'all'
+    mmwsss.make_pseudo(maps, root / 'cls.pth', tmp_path / 'pseudo', workers=0)
+    network = init_network(root / 'cls.pth', None, maps, device='cpu')
+    seen = []
+    network.model.backbone.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[2:]))
+    picture = np.asarray(Image.open(tmp_path / 'wide' / 'a.png'))
+    label = network.predict([np.ascontiguousarray(picture[..., ::-1])])[0].label
+    np.testing.assert_array_equal(label, read_mask(tmp_path / 'pseudo' / 'masks' / 'a.png'))
+    assert len(seen) > 4 and max(max(shape) for shape in seen) == 64
+
+
 def test_what_does_not_go_together(work, tmp_path):
     root, folder = work
     maps = mmwsss.load_config('configs/pseudo/unlabelled.py')
