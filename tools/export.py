@@ -13,7 +13,7 @@ FORMATS = ('coco', 'coco-rle', 'yolo-seg', 'label-studio', 'cvat', 'voc')
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = tool_parser(__doc__, 'work_dirs/pseudo --format label-studio --out work_dirs/to_correct')
-    parser.add_argument('masks', help='folder of make_pseudo or of an import')
+    parser.add_argument('masks', help='folder of make_pseudo, of predict or of an import')
     parser.add_argument('--format', required=True, choices=FORMATS, help='what to write')
     parser.add_argument('--out', required=True, help='folder to write into')
     parser.add_argument('--tolerance', type=float, help='of polygons, in pixels; 0 (default) keeps every corner')

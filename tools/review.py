@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from mmwsss.cli.arguments import tool_parser
 from mmwsss.cli.session import tool_session
@@ -11,7 +12,10 @@ from mmwsss.cli.session import tool_session
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = tool_parser(__doc__, 'work_dirs/pseudo --out review.html')
-    parser.add_argument('masks', help='folder of make_pseudo (save_cam=True keeps the maps that the threshold needs)')
+    parser.add_argument(
+        'masks',
+        help='folder of make_pseudo or predict (with save_cam=True, --outputs maps a threshold)',
+    )
     parser.add_argument('--out', required=True, help='HTML file to write')
     parser.add_argument('--limit', type=int, help='images on the page at most; default: 100')
     parser.add_argument(
@@ -34,6 +38,9 @@ def main() -> None:
         done = write_review(masks, out, **given)
         print(f'{out}: {done["images"]} of {done["available"]} images, {done["with_maps"]} of them with maps, '
               f'{done["bytes"] / 1e6:.1f} MB')  # fmt: skip
+        if not done['with_maps']:
+            print('without maps there is no threshold to move, and images come in the order of the run: '
+                  'make_pseudo and pipelines keep them with save_cam=True, predict with --outputs maps', file=sys.stderr)  # fmt: skip
 
 
 if __name__ == '__main__':

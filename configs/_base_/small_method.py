@@ -17,9 +17,12 @@ compare = True  # also train the control
 segmentor_epochs = 10
 segmentor_lr = 5e-4
 corrections = None  # folder of corrected masks (mmwsss import), which win over the last pseudo masks
+corrections_repeat = 1  # how often as other images a corrected one is shown
+save_cam = False  # keep the maps beside the last pseudo masks: mmwsss review then has a threshold and an order
 
 _small = scale != 'paper'
 _size = dict(img_size=img_size, batch_size=batch_size, num_workers=num_workers)
+_corrected = dict(corrections=corrections, corrections_repeat=corrections_repeat)
 _net = dict(**_size, epochs=epochs, lr=lr, crop_ratio=crop_ratio, jitter=jitter) if _small else dict()
 _pooled = dict(head_type='mmwsss.PooledHead') if _small else dict()
 _classes = dict(teacher_maps='classes') if _small else dict()
@@ -28,6 +31,7 @@ _maps = dict(img_size=img_size, scales=map_scales, flip=True, size_divisor=16, b
 _cam = dict(
     config='configs/pseudo/gradcam_ms_crf.py', options=dict(**_maps, method='cam', mask_threshold=0.5) if _small else {}
 )
+_last = dict(config=_cam['config'], options=dict(_cam['options'], save_cam=save_cam))
 runs = dict(
     teacher=dict(
         config='configs/r50_pcm.py',
@@ -41,14 +45,14 @@ runs = dict(
         inputs=dict(teacher_checkpoint='teacher'),
         maps=_cam,
     ),
-    pseudo=dict(**_cam, of='student', match_crf=True),
+    pseudo=dict(**_last, of='student', match_crf=True),
     segmentor=dict(
         config='configs/seg/segformer_lite0_pseudo-192x192.py'
         if _small
         else 'configs/seg/segformer_mit-b0_pseudo-512x512.py',
         masks='pseudo',
         options=dict(
-            corrections=corrections,
+            **_corrected,
             **(dict(**_size, epochs=segmentor_epochs, lr=segmentor_lr) if _small else {}),
         ),
     ),

@@ -22,6 +22,7 @@ blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>c
 # probabilities, is about 0.4 (half of that Dice: Lipton, Elkan and Narayanaswamy, 2014); 0.1 and 0.4 were the better of
 # what was tried on the validation crops of smoke5k_wsss.
 _size = dict(img_size=_base_.img_size, batch_size=_base_.batch_size, num_workers=_base_.num_workers)
+_corrected = dict(corrections=_base_.corrections, corrections_repeat=_base_.corrections_repeat)
 _round = dict(**_size, epochs=round_epochs)
 _scores = dict(
     config='configs/pseudo/segmentor.py',
@@ -41,12 +42,14 @@ _rounds = dict(
     masks_2=dict(
         config='configs/pseudo/segmentor.py',
         of='segmentor_1',
-        options=dict(batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=round_cuts),
+        options=dict(
+            batch_size=_base_.batch_size, cut_posteriors=None, ignore_band=round_cuts, save_cam=_base_.save_cam
+        ),
     ),
     segmentor_2=dict(
         config='configs/seg/lite0_plumes_pseudo.py',
         masks='masks_2',
-        options=dict(_round, img_size=last_size, corrections=_base_.corrections),
+        options=dict(_round, img_size=last_size, **_corrected),
         inputs=dict(segmentor_init='segmentor_1'),
         scores=_scores,
     ),
@@ -90,12 +93,13 @@ _simple = dict(
             par_iters=20,
             mask_threshold=0.5 if _base_.threshold == 'val' else _base_.threshold,
             batch_size=_base_.batch_size,
+            save_cam=_base_.save_cam,
         ),
     ),
     segmentor=dict(
         config='configs/seg/lite0_pseudo.py',
         masks='pseudo',
-        options=dict(**_round, by_class=True, crop_ratio=0.8, corrections=_base_.corrections),
+        options=dict(**_round, by_class=True, crop_ratio=0.8, **_corrected),
     ),
 )
 runs = _rounds if plumes else dict() if method or _base_.scale == 'paper' else _simple

@@ -125,6 +125,10 @@ def _url(item: MaskItem, path: str, root: str, options: ExportOptions) -> str:
     relative = path_below(path, root)
     if relative.split('/')[0] == os.pardir or os.path.isabs(relative):
         raise InputError(f'Expected images inside the document root {root}, but got {path}.')
+    if '/' not in relative:
+        raise InputError(
+            f'Expected images in a sub-folder of the document root {root}, which the server asks for, but got {path}.'
+        )
     return LOCAL_FILES + quote(relative)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +131,9 @@ def test_label_studio_finds_the_pictures(folder, tmp_path):
     assert json.loads((tmp_path / 'o2' / 'tasks.json').read_text())[2]['data']['image'] == 'https://host/x/empty.jpg'
     with pytest.raises(ValueError, match='Expected images inside the document root'):
         export_masks(folder, tmp_path / 'o3', 'label-studio', ExportOptions(document_root=str(tmp_path / 'other')))
+    pictures = str(Path(folder, '..', 'images').resolve())
+    with pytest.raises(ValueError, match='Expected images in a sub-folder of the document root .* the server asks for'):
+        export_masks(folder, tmp_path / 'o4', 'label-studio', ExportOptions(document_root=pictures))
 
 
 def test_cvat_reads_ours_and_we_read_its():
