@@ -108,6 +108,22 @@ def test_one_stage_trains_and_makes_masks(name, data, tmp_path):
 
 
 @pytest.mark.filterwarnings('ignore')
+def test_a_foundation_model_is_the_student(data, tmp_path):
+    teacher = load_config('configs/r50_pcm.py', SMALL, data=data, scale='small')
+    options = {**SMALL, 'vit_channels': 24, 'teacher_checkpoint': saved(teacher, tmp_path / 'teacher.pth')}
+    cfg = load_config('configs/ts_vitb_dinov3_r50_cos_global.py', options, data=data, scale='small')
+    cfg.model.student.backbone.update(TINY_VIT)
+    control = load_config(cfg.control, {**SMALL, 'vit_channels': 24}, data=data, scale='small')
+    control.model.backbone.update(TINY_VIT)
+    assert control.model == cfg.model.student
+    runner = train(cfg, tmp_path / 'work')
+    assert {'train/loss_bce', 'train/loss_kt'} <= set(runner.message_hub.log_scalars)
+    maps = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'target_layers': [-1]}, data=data)
+    make_pseudo(maps, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
+    masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('frozen', [True, False])
 def test_a_vision_transformer_of_timm_encodes_for_a_segmentor(frozen, classifier, data, tmp_path):
     cfg = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'method': 'cam'}, data=data)

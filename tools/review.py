@@ -39,8 +39,8 @@ def main() -> None:
         print(f'{out}: {done["images"]} of {done["available"]} images, {done["with_maps"]} of them with maps, '
               f'{done["bytes"] / 1e6:.1f} MB')  # fmt: skip
         if not done['with_maps']:
-            print('without maps there is no threshold to move, and images come in the order of the run: '
-                  'make_pseudo and pipelines keep them with save_cam=True, predict with --outputs maps', file=sys.stderr)  # fmt: skip
+            hint = 'make_pseudo and pipelines keep them with save_cam=True, predict with --outputs maps'
+            print(f"without maps there is no threshold to move, and no order but the run's: {hint}", file=sys.stderr)
 
 
 if __name__ == '__main__':
