@@ -1,12 +1,11 @@
 # Not in the paper's tables: the map spread over patches with like features of a frozen network that nobody trains here.
-# Any network of timm that gives maps will do, with the mean and the deviation that it was trained with; transformers:
-# gradcam_ms_features_vit.py.
+# Any network of timm that gives maps will do; transformers: gradcam_ms_features_vit.py.
 _base_ = './gradcam_ms_crf.py'
 feature_network = 'tf_efficientnet_lite0'
 feature_weights = 'package://efficientnet-lite0'
 feature_stage = 3  # whose map is read: stride 16, 112 channels
-feature_mean = [127.0, 127.0, 127.0]  # of the RGB values
-feature_std = [128.0, 128.0, 128.0]
+feature_mean = None  # of the RGB values; None: what timm's weights of this name were trained with
+feature_std = None
 feature_side = 256  # longer side of the picture that the network sees
 affinity_threshold = 0.1
 affinity_exponent = 4.0

@@ -132,7 +132,7 @@ def plain_grad_cam(model, layer, layout, grid, image, label):
     cam = torch.zeros(grid)
     for channel in range(len(activation)):
         cam += gradient[channel].mean() * activation[channel]
-    cam = F.interpolate(cam.clamp(min=0)[None, None], SIZE, mode='bilinear', align_corners=False)[0, 0]
+    cam = F.interpolate(cam.clamp(min=0)[None, None], image.shape[1:], mode='bilinear', align_corners=False)[0, 0]
     return cam / cam.max().clamp(min=1e-12)
 
 
@@ -152,6 +152,18 @@ def test_maps_equal_a_loop_by_hand(name):
     assert there >= 2  # not all of them empty
     by_name = CAMGenerator(target_layers=(layer,))(model, inputs, LABELS)
     assert torch.allclose(by_name.maps, cams.maps, atol=1e-5)
+
+
+def test_torchvisions_vision_transformer_takes_its_own_size_alone():
+    torch.manual_seed(0)
+    model = torchvision.models.VisionTransformer(64, 16, 2, 2, 24, 48, num_classes=4).eval()
+    torch.nn.init.normal_(model.heads.head.weight)  # torchvision's is 0: no gradient, no map
+    inputs = images()[..., :64, :64]
+    cams = CAMGenerator()(model, inputs, LABELS)
+    for (image, label), cam in zip(LABELS.nonzero().tolist(), cams.maps[:, 0]):
+        expected = plain_grad_cam(model, 'encoder.layers.encoder_layer_1.ln_1', 1, (4, 4), inputs[image], label)
+        assert torch.allclose(cam, expected, atol=1e-3)
+    assert cams.maps.amax((1, 2, 3)).max() > 0
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def test_strides_and_channels(stride, strides):
     ]  # fmt: skip
 
 
+def test_the_normalisation_of_its_weights():
+    assert TimmFeatures('tf_efficientnet_lite0').pixel_mean == [127.5] * 3
+    net = TimmFeatures('resnet18')
+    assert net.pixel_mean == pytest.approx([123.675, 116.28, 103.53]) and net.pixel_std[0] == pytest.approx(58.395)
+
+
 @pytest.mark.parametrize('channels_last', [False, True])
 def test_maps_are_those_of_the_network(channels_last):
     net = TimmFeatures('tf_efficientnet_lite0', out_indices=(1, 3), init_cfg=LITE0, channels_last=channels_last)

@@ -1,4 +1,4 @@
-"""Backbone families with the kinds of map that they have, through every refiner that nobody trains."""
+"""Backbone families with the kinds of map that they have, through every refiner and a chain of two."""
 
 import functools
 import json
@@ -8,12 +8,13 @@ import pytest
 import timm
 import torch
 import torchvision
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from pycocotools import mask as coder
 
 from mmwsss.cam import CAMGenerator
+from mmwsss.config import load_config
 from mmwsss.models.classifiers import CLIPClassifier
-from mmwsss.refine import CRFRefine, FeatureAffinityRefine, LayerFusion, PARRefine, SAMRefine
+from mmwsss.refine import AffinityRefine, CRFRefine, FeatureAffinityRefine, LayerFusion, PARRefine, SAMRefine
 
 KEPT = 'mmwsss.KeptFeatures'
 TINY = {'embed_dim': 24, 'depth': 2, 'num_heads': 2}
@@ -108,23 +109,40 @@ def refiners(folder):
     made = [coder.encode(np.asfortranarray(code)) for code in codes]
     masks = [{'size': code['size'], 'counts': code['counts'].decode()} for code in made]
     (folder / 'x.json').write_text(json.dumps(masks))
+    cfg = load_config('configs/affinity/affinity_lite0.py', {'pretrained': False, 'img_size': 64})
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        state = {'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {'cfg': cfg.pretty_text}}
+    torch.save(state, folder / 'affinity.pth')
+    steps = [FeatureAffinityRefine(CNN, max_side=64), PARRefine(3, max_side=40)]
     return {
-        'PAR': PARRefine(3, max_side=40),
-        'features of a CNN': FeatureAffinityRefine(CNN, max_side=64),
+        'PAR': steps[1],
+        'features of a CNN': steps[0],
+        'features of a CNN, then PAR': lambda results: steps[1](steps[0](results)),
+        'affinities that learn': AffinityRefine(folder / 'affinity.pth', beta=2),
         'features of a ViT': FeatureAffinityRefine(VIT, max_side=64),
         'CRF': CRFRefine(backend='torch', num_iters=1),
         'made masks': SAMRefine(masks=folder, min_iou=0.05),
     }
 
 
-@pytest.mark.parametrize(('name', 'method'), PAIRS, ids=[f'{name}-{method}' for name, method in PAIRS])
-def test_maps_go_through_every_refiner(name, method, toy_clip, tmp_path_factory):
+TILED = [('CNN', 'cam'), ('kept CNN', 'cam'), ('SigLIP', 'cam'), ('CNN with PCM', 'pcm')]
+CASES = [(*pair, None) for pair in PAIRS] + [(*pair, {'size': 32, 'overlap': 0.25}) for pair in TILED]
+
+
+@pytest.mark.parametrize(
+    ('name', 'method', 'tiles'),
+    CASES,
+    ids=[f'{name}-{method}{"-tiles" if tiles else ""}' for name, method, tiles in CASES],
+)
+def test_maps_go_through_every_refiner(name, method, tiles, toy_clip, tmp_path_factory):
     """Classes keep their places, values their range, and nothing depends on which class stands first."""
     folder = tmp_path_factory.getbasetemp()
     images = torch.from_numpy((IMG[..., ::-1].astype(np.float32) / 128 - 1).transpose(2, 0, 1).copy())[None]
     images = torch.nn.functional.interpolate(images, (64, 64))
     model = classifier(name, folder, toy_clip)
-    cams = CAMGenerator(method, size_divisor=16)(model, images, torch.tensor([[True, False, True]]))
+    options = {'per_scale_min_max': False, 'tiles': tiles} if tiles else {}
+    cams = CAMGenerator(method, size_divisor=16, **options)(model, images, torch.tensor([[True, False, True]]))
     assert cams.class_index.tolist() == [0, 2] and torch.isfinite(cams.maps).all()
     layer_cams = cams.maps.transpose(0, 1).numpy()
     fused = LayerFusion()({'layer_cams': layer_cams, 'img': IMG})['cam']

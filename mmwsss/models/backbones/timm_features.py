@@ -42,6 +42,8 @@ class TimmFeatures(BaseBackbone):
     Attributes:
         out_channels: Channels of each map.
         out_strides: Stride of each map.
+        pixel_mean: Of RGB in [0, 255], what timm's weights of this name were trained with.
+        pixel_std: Likewise.
 
     Shape:
         - input (B, 3, H, W)
@@ -78,6 +80,8 @@ class TimmFeatures(BaseBackbone):
         self.out_indices: list[int] = list(features.out_indices)
         self.out_channels: list[int] = features.feature_info.channels()
         self.out_strides: list[int] = features.feature_info.reduction()
+        trained_with = timm.data.resolve_model_data_config(self.network)
+        self.pixel_mean, self.pixel_std = ([255 * v for v in trained_with[key]] for key in ('mean', 'std'))
         stages = [stage['module'] for stage in self.network.feature_info][: max(self.out_indices) + 1]
         if not 0 <= frozen_stages <= len(stages):
             raise InputError(
