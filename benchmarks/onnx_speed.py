@@ -45,7 +45,7 @@ def build(name: str, size: int) -> Any:
 
 
 def time_one(kind: str, name: str, path: str, size: int, threads: int, rounds: int) -> dict[str, float]:
-    """Seconds a picture, and the process's highest memory in MB."""
+    """Seconds a picture, and the process's highest memory in MiB."""
     import numpy as np
 
     image = np.random.default_rng(0).uniform(0, 255, (1, 3, size, size)).astype(np.float32)
@@ -105,7 +105,7 @@ def main() -> None:
 
     print(f'load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores')
     print(
-        '| network | pixels | threads | | frames a second (median) | best | memory, MB |\n|---|---|---|---|---|---|---|'
+        '| network | pixels | threads | | frames a second (median) | best | memory, MiB |\n|---|---|---|---|---|---|---|'
     )
     with tempfile.TemporaryDirectory() as folder:
         for name in args.networks:
