@@ -104,9 +104,8 @@ def main() -> None:
     import numpy as np
 
     print(f'load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores')
-    print(
-        '| network | pixels | threads | | frames a second (median) | best | memory, MiB |\n|---|---|---|---|---|---|---|'
-    )
+    print('| network | pixels | threads | | frames a second (median) | best | memory, MiB |')
+    print('|---|---|---|---|---|---|---|')
     with tempfile.TemporaryDirectory() as folder:
         for name in args.networks:
             for size in args.sizes:

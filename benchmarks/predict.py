@@ -30,7 +30,7 @@ import mmwsss  # noqa: F401  (first: cures torchvision)
 from common import machine, table
 
 from mmwsss.apis.inference import init_segmentor
-from mmwsss.apis.inferencer import init_network
+from mmwsss.apis.networks import init_network
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.datasets.masks import read_mask
 from mmwsss.datasets.pictures import read_picture

@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from mmwsss.apis.inference import init_classifier
-from mmwsss.apis.inferencer import is_segmentor
+from mmwsss.apis.networks import is_segmentor
 from mmwsss.datasets.metainfo import png_palette, segmentation_classes
 from mmwsss.datasets.pictures import read_picture
 from mmwsss.exports.onnx_class_maps import compare_maps_with_torch, export_class_maps

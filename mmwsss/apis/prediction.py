@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.apis.inferencer import init_network
+from mmwsss.apis.networks import init_network
 from mmwsss.apis.pseudo_masks import mask_settings, versions
 from mmwsss.datasets.cameras import CameraMasks
 from mmwsss.datasets.frames import open_frames

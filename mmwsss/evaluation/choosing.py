@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mmwsss.evaluation.composite_figures import lose_composites, sees_composites
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence
-from mmwsss.evaluation.rules import find_rule, lose_composites, sees_composites
+from mmwsss.evaluation.rules import find_rule
 from mmwsss.utils.errors import InputError
 
 DEFAULT_RULE = 'composites_then_own'
@@ -76,9 +77,10 @@ def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:
 def choose_by_default(candidates: Mapping[str, Evidence]) -> Choice:
     """The choice by :data:`DEFAULT_RULE`, or where composites say nothing by :data:`RULE_WITHOUT_COMPOSITES`.
 
-    Where some candidate sees generated smoke (:func:`~mmwsss.evaluation.rules.sees_composites`), those that spoil it
-    (:func:`~mmwsss.evaluation.rules.lose_composites`) are left out. Composites say nothing where there are none, or
-    where a candidate that is left is blind to them.
+    Where some candidate sees generated smoke
+    (:func:`~mmwsss.evaluation.composite_figures.sees_composites`), those that spoil it
+    (:func:`~mmwsss.evaluation.composite_figures.lose_composites`) are left out. Composites say nothing where there are
+    none, or where a candidate that is left is blind to them.
 
     Args:
         candidates: Evidence by name, all on the same frames.

@@ -9,8 +9,9 @@ import numpy as np
 
 from mmwsss.datasets.groups import FrameGroup
 from mmwsss.evaluation.cam_figures import place_of
+from mmwsss.evaluation.composite_figures import composites_iou
 from mmwsss.evaluation.evidence import CUTS, THRESHOLDS, CompositeCurves, Evidence, FrameCurves
-from mmwsss.evaluation.rules import composites_iou, own_probabilities
+from mmwsss.evaluation.rules import own_probabilities
 
 SIZES = (0.0, 0.01, 0.03, 0.1, 1.0)
 """Borders of the bands of a plume's size, share of the frame."""

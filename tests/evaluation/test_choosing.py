@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmwsss.evaluation.choosing import DEFAULT_RULE, RULE_WITHOUT_COMPOSITES, choose, choose_by_default
+from mmwsss.evaluation.composite_figures import composites_error, composites_iou, lose_composites, sees_composites
 from mmwsss.evaluation.evidence import (
     CUTS,
     THRESHOLDS,
@@ -12,16 +13,7 @@ from mmwsss.evaluation.evidence import (
     FrameCurvesBuilder,
     shares_above,
 )
-from mmwsss.evaluation.rules import (
-    RULES,
-    composites_error,
-    composites_iou,
-    find_rule,
-    image_labels,
-    lose_composites,
-    positive_unlabelled,
-    sees_composites,
-)
+from mmwsss.evaluation.rules import RULES, find_rule, image_labels, positive_unlabelled
 
 SIZE = 40
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import mmwsss
 from mmwsss.apis.inference import init_segmentor
-from mmwsss.apis.inferencer import init_network
+from mmwsss.apis.networks import init_network
 from mmwsss.apis.prediction import predict
 from mmwsss.config import load_config
 from mmwsss.datasets.masks import read_mask
