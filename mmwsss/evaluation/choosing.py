@@ -66,8 +66,6 @@ def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:
                 f'Expected {" and ".join(chosen.needs)} for the rule {rule!r}, but the candidate {name} has none.'
             )
         place = int(np.nanargmax(curve))
-        if chosen.slack is not None:
-            place = int(np.flatnonzero(curve >= curve[place] - chosen.slack(evidence))[-1])
         rows.append({'candidate': name, 'threshold': float(THRESHOLDS[place]), 'score': float(ranking[place])})
     rows.sort(key=lambda row: -row['score'])  # stable: the first of equals
     best = rows[0]

@@ -27,33 +27,6 @@ def composites_iou(composites: CompositeCurves, cut: float) -> np.ndarray:
     return hits / np.maximum(composites.area.sum(0) + truth - hits, _TINY)
 
 
-def composites_error(composites: CompositeCurves, cut: float) -> np.ndarray:
-    r"""Standard error (T,) of how far :func:`composites_iou` lies below its highest point.
-
-    With :math:`h_b` and :math:`u_b` the intersection and union of block b, :math:`U = \sum_b u_b` and :math:`r = \sum_b
-    h_b / U`, block b moves the ratio by :math:`e_b(t) = (h_b(t) - r(t) u_b(t)) / U(t)`. The error is the root of
-    :math:`\frac{B}{B - 1} \sum_b (e_b(t) - e_b(t^*))^2`: the ratio's linearisation (Cochran, "Sampling Techniques",
-    1977, chapter 6), paired, since both thresholds see the same composites.
-
-    Args:
-        composites: The composites.
-        cut: One of :data:`~mmwsss.evaluation.evidence.CUTS`.
-    """
-    place = CUTS.index(cut)
-    hits = composites.hits[:, :, place].astype(np.float64)
-    union = composites.area + composites.truth[:, place, None] - hits
-    _, member = np.unique(np.asarray(composites.blocks), return_inverse=True)
-    number = int(member.max()) + 1
-    sums = np.zeros((2, number, hits.shape[1]))
-    np.add.at(sums[0], member, hits)
-    np.add.at(sums[1], member, union)
-    whole = np.maximum(sums[1].sum(0), _TINY)
-    ratio = sums[0].sum(0) / whole
-    moves = (sums[0] - ratio * sums[1]) / whole
-    apart = moves - moves[:, [int(ratio.argmax())]]
-    return np.sqrt(number / max(number - 1, 1) * (apart**2).sum(0))
-
-
 def sees_composites(composites: CompositeCurves, cut: float = 0.1) -> bool:
     """Whether a network sees generated smoke: its best IoU is at least twice that of marking every pixel.
 

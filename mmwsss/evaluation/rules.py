@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from mmwsss.evaluation.composite_figures import composites_error, composites_iou
+from mmwsss.evaluation.composite_figures import composites_iou
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence, FrameCurves
 from mmwsss.evaluation.label_posterior import background_share
 from mmwsss.utils.errors import InputError, UnknownNameError
@@ -35,16 +35,12 @@ class Rule:
         needs: Parts of the evidence that it needs: ``'negatives'``, ``'composites'``, ``'views'``, ``'erased'``.
         ranking: The curve by which candidates are compared, each at the threshold that ``curve`` gives it; None: by
             ``curve`` itself.
-        slack: From evidence to float (T,), how far below its highest point a curve may lie for the evidence not to tell
-            the two apart: the threshold is then the highest of those, the one with the fewest false alarms. None: the
-            highest point itself.
     """
 
     name: str
     curve: Callable[[Evidence], np.ndarray]
     needs: tuple[str, ...] = ()
     ranking: Callable[[Evidence], np.ndarray] | None = None
-    slack: Callable[[Evidence], np.ndarray] | None = None
 
 
 def _by_class(frames: FrameCurves, of_class: Callable[[FrameCurves, FrameCurves], np.ndarray]) -> np.ndarray:
@@ -211,15 +207,6 @@ def _composites(cut: float) -> Callable[[Evidence], np.ndarray]:
     return curve
 
 
-def _error(cut: float) -> Callable[[Evidence], np.ndarray]:
-    def error(evidence: Evidence) -> np.ndarray:
-        if evidence.composites is None:
-            return np.zeros(len(THRESHOLDS))
-        return composites_error(evidence.composites, cut)
-
-    return error
-
-
 _LABELS, _OWN, _PU = _frames(image_labels), _frames(own_probabilities), _frames(positive_unlabelled)
 _EXTENT, _BOTH = _composites(0.1), ('negatives', 'composites')
 
@@ -227,7 +214,6 @@ RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
         Rule('composites_then_own', _EXTENT, ('composites',), _OWN),
-        Rule('cautious_composites_then_own', _EXTENT, ('composites',), _OWN, _error(0.1)),
         Rule('composites_then_labels', _EXTENT, _BOTH, _LABELS),
         Rule('composites_then_pu_own', _EXTENT, _BOTH, mean_of([_PU, _OWN])),
         Rule('composites_then_agreement', _EXTENT, ('composites', 'views'), _frames(view_agreement)),

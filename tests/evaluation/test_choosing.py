@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmwsss.evaluation.choosing import DEFAULT_RULE, RULE_WITHOUT_COMPOSITES, choose, choose_by_default
-from mmwsss.evaluation.composite_figures import composites_error, composites_iou, lose_composites, sees_composites
+from mmwsss.evaluation.composite_figures import composites_iou, lose_composites, sees_composites
 from mmwsss.evaluation.evidence import (
     CUTS,
     THRESHOLDS,
@@ -82,42 +82,6 @@ def test_the_iou_of_composites_is_that_of_the_masks(plain):
         masks = [(score > THRESHOLDS[place], matte > 0.2) for score, matte in pairs]
         wanted = sum((a & b).sum() for a, b in masks) / sum((a | b).sum() for a, b in masks)
         assert found[place] == pytest.approx(wanted)
-
-
-def unlike_composites():
-    """Two a day for 60 days, each with scores that lie elsewhere."""
-    rng, builder = np.random.default_rng(6), CompositeCurvesBuilder()
-    for index in range(120):
-        shift = rng.normal(0, 0.15)
-        score, truth = frame(rng, True, shift, 0.2)
-        builder.add(str(index), f'day {index // 2}', score, truth.astype(float), frame(rng, False, shift, 0.2)[0])
-    return builder.build()
-
-
-def test_the_error_of_composites_is_that_of_a_bootstrap():
-    rng, curves = np.random.default_rng(7), unlike_composites()
-    best = int(composites_iou(curves, 0.1).argmax())
-    draws = []
-    for _ in range(400):
-        days = rng.integers(0, 60, 60)
-        drawn = composites_iou(curves.only(np.concatenate([2 * days, 2 * days + 1])), 0.1)
-        draws.append(drawn - drawn[best])
-    error = composites_error(curves, 0.1)
-    assert error[best] == 0
-    for place in (5, 20, 60, 80):
-        assert error[place] == pytest.approx(np.std(draws, axis=0)[place], rel=0.2)
-
-
-def test_a_cautious_choice_is_the_highest_that_composites_cannot_tell_apart(plain):
-    """Fewer pixels of clean frames, at a price in the IoU that is within the error."""
-    evidence = Evidence(plain.frames, unlike_composites())
-    best, cautious = (choose({'one': evidence}, f'{name}composites_then_own') for name in ('', 'cautious_'))
-    curve, error = (of(evidence.composites, 0.1) for of in (composites_iou, composites_error))
-    place = round(100 * cautious.threshold) - 1
-    assert cautious.threshold > best.threshold and curve[place] >= curve.max() - error[place]
-    assert (curve[place + 1 :] < curve.max() - error[place + 1 :]).all()
-    clean = evidence.composites.clean_area.sum(0)
-    assert clean[place] < clean[round(100 * best.threshold) - 1]
 
 
 @pytest.mark.parametrize(('gain', 'sees'), [(0.6, True), (0.0, False)])
