@@ -42,6 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--cameras', metavar='FILE', help='YAML: what of which camera is left out (docs/predict.md)')
     parser.add_argument('--camera', help='name of the camera; default: folder of a picture, name of a film')
     parser.add_argument('--every', type=float, help='least seconds between two frames of a film or a camera')
+    parser.add_argument('--image-root', metavar='DIR', help="of a list: the pictures' folder; default: the list's own")
     parser.add_argument('--start', help='when a film begins, as 2024-07-31T14:05:09; UTC unless it says another zone')
     parser.add_argument('--max-frames', type=int, help='of a camera: stop after so many frames')
     parser.add_argument('--max-seconds', type=float, help='of a camera: stop after so many seconds')
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     of_tiles = {'size': args.tile, 'span': args.span, 'overlap': args.overlap}
     of_tiles = {key: value for key, value in of_tiles.items() if value is not None}
     tiling = Tiling(**of_tiles) if of_tiles else None
-    names = ('median', 'batch_size', 'cameras', 'camera', 'every', 'max_frames', 'max_seconds', 'device')
+    names = ('median', 'batch_size', 'cameras', 'camera', 'every', 'max_frames', 'max_seconds', 'image_root', 'device')
     given = {key: getattr(args, key) for key in names if getattr(args, key) is not None}
     return predict(
         args.checkpoint, args.input, args.out, maps=maps, config=config, tiling=tiling, start=start,

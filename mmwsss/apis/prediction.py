@@ -40,6 +40,7 @@ def predict(
     start: datetime | None = None,
     max_frames: int | None = None,
     max_seconds: float | None = None,
+    image_root: str | Path | None = None,
     outputs: OutputSettings | None = None,
     kinds: Collection[str] | None = None,
     on_event: Callable[[Event], None] | None = None,
@@ -63,6 +64,7 @@ def predict(
         start: When a film begins; by default its name says it, if it does.
         max_frames: Of a camera: how many frames.
         max_seconds: Of a camera: how long.
+        image_root: Of a list of pictures: their folder, by default the list's own.
         outputs: Rule of events, outlines, film; see :class:`~mmwsss.prediction.outputs.OutputSettings`.
         kinds: What is written beside masks and tables; by default overlays and polygons of pictures, a film and
             polygons of a film, nothing of a camera.
@@ -79,7 +81,7 @@ def predict(
         ValueError: If the source cannot be read, the checkpoint is of another kind, an option does not fit, or the
             folder is another run's.
     """
-    frames = open_frames(source, camera, every, start, max_frames, max_seconds)
+    frames = open_frames(source, camera, every, start, max_frames, max_seconds, image_root)
     masks = None if cameras is None else CameraMasks(cameras)
     chosen = _USUAL[frames.kind] if kinds is None else tuple(kinds)
     if 'frames' in chosen and frames.kind == 'pictures':

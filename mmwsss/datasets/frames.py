@@ -26,6 +26,7 @@ class PictureSource:
     Args:
         source: See :class:`~mmwsss.datasets.image_list.ImageListDataset`.
         camera: Name of the camera, instead of the folders.
+        image_root: Folder of the pictures of a list; by default the list's own.
 
     Raises:
         FileNotFoundError: If there is no such folder or file.
@@ -34,8 +35,8 @@ class PictureSource:
 
     kind = 'pictures'
 
-    def __init__(self, source: str | Path, camera: str | None = None) -> None:
-        self._dataset = ImageListDataset(source, ['any'])
+    def __init__(self, source: str | Path, camera: str | None = None, image_root: str | Path | None = None) -> None:
+        self._dataset = ImageListDataset(source, ['any'], image_root)
         self._paths = [self._dataset.path(index) for index in range(len(self._dataset))]
         self._names = mask_names(self._paths, self._dataset.root)
         self._camera = camera
@@ -84,6 +85,7 @@ def open_frames(
     start: datetime | None = None,
     frames: int | None = None,
     seconds: float | None = None,
+    image_root: str | Path | None = None,
 ) -> FrameSource:
     """The frames of whatever it is: a picture, a folder, a list, a film, or a camera's address.
 
@@ -94,11 +96,14 @@ def open_frames(
         start: When a film begins.
         frames: Of a camera: how many frames.
         seconds: Of a camera: how long.
+        image_root: Of a list of pictures: their folder, by default the list's own; none may lie outside of it.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is none of those, or an option does not fit what it is.
     """
+    if image_root is not None and not (Path(source).is_file() and _is_text(Path(source))):
+        raise InputError(f'Expected --image-root for a list of pictures alone, but {source} is none.')
     if every is not None and every <= 0:
         raise InputError(f'Expected seconds > 0 between two frames (--every), but got {every}.')
     kind = kind_of(source)
@@ -115,7 +120,7 @@ def open_frames(
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise InputError(f'Expected {given[0]} for a film alone, but {source} is none.')
-        return PictureSource(source, camera)
+        return PictureSource(source, camera, image_root)
     return FilmSource(source, camera, every, start)
 
 

@@ -57,6 +57,20 @@ def test_a_list_and_a_single_picture(tmp_path):
     assert frame.img is not None
 
 
+def test_pictures_of_a_list_lie_in_another_folder(tmp_path):
+    path = write_picture(tmp_path / 'photos' / 'north' / 'a.png')
+    (tmp_path / 'lists').mkdir()
+    (tmp_path / 'lists' / 'list.txt').write_text(f'{path}\nnorth/a.png\n')
+    refused = [frame.reason for frame in open_frames(tmp_path / 'lists' / 'list.txt').frames(EVERY)]
+    assert 'lies outside the image folder' in refused[0]
+    source = open_frames(tmp_path / 'lists' / 'list.txt', image_root=tmp_path / 'photos')
+    assert [(frame.camera, frame.reason, frame.img is None) for frame in source.frames(EVERY)] == [
+        ('north', None, False)
+    ] * 2
+    with pytest.raises(ValueError, match='Expected --image-root for a list of pictures alone, but .*photos is none'):
+        open_frames(tmp_path / 'photos', image_root=tmp_path)
+
+
 def test_a_films_times_are_those_of_its_frames(tmp_path):
     start = datetime(2024, 1, 1, tzinfo=timezone.utc)
     source = open_frames(write_film(tmp_path / 'f.avi').rename(tmp_path / 'film'), start=start)  # known by its content
