@@ -34,7 +34,7 @@ from mmwsss.utils.errors import InputError
 class _Sources:
     """Pictures and the frames of films, one after the other, as often as they are asked for."""
 
-    def __init__(self, parts: Sequence[str | np.ndarray | Sequence[Frame] | FilmSource]) -> None:
+    def __init__(self, parts: Iterable[str | np.ndarray | Sequence[Frame] | FilmSource | CameraSource]) -> None:
         self.parts = parts
 
     def __iter__(self) -> Iterator[str | np.ndarray | Frame]:
@@ -42,7 +42,8 @@ class _Sources:
             if isinstance(part, (str, np.ndarray)):
                 yield part
             else:
-                yield from _readable(part.frames(lambda index: True) if isinstance(part, FilmSource) else part)
+                frames = part.frames(lambda index: True) if isinstance(part, (FilmSource, CameraSource)) else part
+                yield from _readable(frames)
 
 
 def _readable(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -221,14 +222,7 @@ class MaskInferencer(MMSegInferencer):
         if batch_size < 1:
             raise InputError(f'Expected batch_size >= 1, but got {batch_size}.')
 
-        def sources() -> Iterator[str | np.ndarray | Frame]:
-            for part in self._parts(inputs):
-                if isinstance(part, (str, np.ndarray)):
-                    yield part
-                else:
-                    yield from _readable(part.frames(lambda index: True))
-
-        loaded = map(self._load, sources())
+        loaded = map(self._load, _Sources(self._parts(inputs)))
         while batch := list(islice(loaded, batch_size)):
             yield from self.forward(batch)
 
