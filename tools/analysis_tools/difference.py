@@ -23,12 +23,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--second', nargs='+', required=True, metavar='RUN', help='likewise, seeds in the same order')
     parser.add_argument('--figure', default='iou_dataset', help='iou_dataset, miou or false_alarms')
     parser.add_argument('--num-classes', type=int, default=1, help='foreground classes')
+    parser.add_argument(
+        '--by-name', action='store_true', help='same file name, same image: each seed has a copy of the same scenes'
+    )
     parser.add_argument('--draws', type=int, default=2000)
     add_grouping_arguments(parser)
     return parser.parse_args()
 
 
-def read_run(path: str) -> list[dict[str, Any]]:
+def read_run(path: str, by_name: bool) -> list[dict[str, Any]]:
     """Rows of images of a run."""
     from mmwsss.utils.errors import MissingFileError
     from mmwsss.utils.files import read_json
@@ -37,7 +40,8 @@ def read_run(path: str) -> list[dict[str, Any]]:
     found = [file for file in (given, given / 'test_images.json', given / 'images.json') if file.is_file()]
     if not found:
         raise MissingFileError(f'Expected test_images.json or images.json in {path}, but there is none.')
-    return read_json(found[0])
+    rows = read_json(found[0])
+    return [{**row, 'img_path': Path(row['img_path']).name} for row in rows] if by_name else rows
 
 
 def blocks_of(args: argparse.Namespace, paths: Sequence[str]) -> dict[str, str]:
@@ -54,7 +58,9 @@ def main() -> None:
     with tool_session():
         from mmwsss.evaluation.difference import counts_by_image, paired_difference
 
-        first, second = ([counts_by_image(read_run(path)) for path in runs] for runs in (args.first, args.second))
+        first, second = (
+            [counts_by_image(read_run(path, args.by_name)) for path in runs] for runs in (args.first, args.second)
+        )
         blocks = blocks_of(args, sorted(set().union(*first)))
         found = paired_difference(first, second, blocks, args.num_classes, args.figure, args.draws)
         print(found.sentence())
