@@ -6,6 +6,7 @@ title = 'One stage against two: generated scenes of several classes'
 img_size = 128
 crop_ratio = 1.0
 classifier_epochs = 3
+one_epochs = 10
 
 data = 'configs/data/shapes_scenes.py'
 generate = dict(
