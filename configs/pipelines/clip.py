@@ -12,7 +12,7 @@ class_names = ['smoke']  # without labels
 clip = 'weights/ViT-B-16.pt'  # open_clip's weights: a file
 clip_arch = 'ViT-B-16-quickgelu'  # OpenAI's own
 background = None  # words for what is none of the classes; None: those of CLIP-ES for photographs
-synonyms = {}  # class -> words in its place, in one sentence: {'smoke': 'smoke plume,fume'}
+synonyms = None  # class -> words in its place, in one sentence: {'smoke': 'smoke plume,fume'}
 templates = ['a clean origami {}.']  # sentences that a class stands in
 confidence = 0.95  # least posterior of a pixel that is labelled
 box_threshold = 0.4
@@ -36,9 +36,9 @@ _options = dict(
     confidence=confidence,
     box_threshold=box_threshold,
     threshold=threshold,
-    synonyms=synonyms,
     templates=templates,
     **(dict(background=background) if background else {}),
+    **(dict(synonyms=synonyms) if synonyms else {}),
 )
 runs = dict(
     clip=dict(action='weights', path=clip),

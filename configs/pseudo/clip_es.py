@@ -35,7 +35,7 @@ background = [
     'bridge',
     'sign',
 ]
-synonyms = {}  # class -> words in its place, in one sentence: {'person': 'person with clothes,people,human'}
+synonyms = None  # class -> words in its place, in one sentence: {'person': 'person with clothes,people,human'}
 attention_blocks = 8
 box_threshold = 0.4  # 0.7 for COCO
 scales = [1.0]

@@ -177,6 +177,7 @@ def test_a_pipeline_without_any_training(labelled, weights, tmp_path):
         options['labels'] = 'labels.csv'
     else:
         options['class_names'] = ['boat', 'cat']
+        options['synonyms'] = {'boat': 'boat ship'}
     lines = []
     summary = Pipeline(load_pipeline('configs/pipelines/clip.py', options), lines.append).run()
     assert summary['classes'] == (['boat'] if labelled else ['boat', 'cat']) and list(summary['stages']) == ['masks']
