@@ -89,7 +89,7 @@ def test_counts_of_each_test_image_are_kept_and_compared(finished):
     tool = ['tools/analysis_tools/difference.py']
     runs = [str(work_dir / name) for name in EVALUATED]
     done = subprocess.run(
-        [sys.executable, *tool, '--first', runs[0], '--second', runs[1], '--by-name'],
+        [sys.executable, *tool, '--first', runs[0], '--second', runs[1]],
         capture_output=True,
         text=True,
         timeout=240,
