@@ -129,7 +129,7 @@ def test_a_vision_transformer_of_timm_encodes_for_a_segmentor(frozen, classifier
     cfg = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'method': 'cam'}, data=data)
     make_pseudo(cfg, classifier, tmp_path / 'pseudo')
     options = {
-        **SMALL, 'img_size': 56, 'steps_per_epoch': 2, 'pseudo_root': str(tmp_path / 'pseudo'), 'frozen': frozen,
+        **SMALL, 'img_size': 64, 'steps_per_epoch': 2, 'pseudo_root': str(tmp_path / 'pseudo'), 'frozen': frozen,
         'vit_channels': 24, 'vit_blocks': [0, 1],
     }  # fmt: skip
     cfg = load_config('configs/seg/vit_pseudo.py', options, data=data)

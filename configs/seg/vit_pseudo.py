@@ -2,10 +2,8 @@
 # EVA-02, DeiT-III), by its name and its weights; the decoder reads four of its blocks. docs/components.md says whose
 # licence the weights have; the normalisation that belongs to them is taken from timm.
 _base_ = './lite0_pseudo.py'
-img_size = 518  # a multiple of the network's patch size
-batch_size = 8
-vit_name = 'vit_small_patch14_dinov2.lvd142m'
-vit_weights = 'timm://vit_small_patch14_dinov2.lvd142m'  # or a file
+vit_name = 'vit_small_patch16_dinov3.lvd1689m'  # img_size is a multiple of its patch
+vit_weights = 'timm://vit_small_patch16_dinov3.lvd1689m'  # or a file
 vit_channels = 384
 vit_blocks = [2, 5, 8, 11]
 frozen = True  # the decoder alone learns; False: the transformer too, with lr * 0.3
