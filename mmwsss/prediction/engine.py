@@ -17,7 +17,7 @@ from mmwsss.datasets.frame import Frame, FrameSource
 from mmwsss.datasets.masks import read_mask
 from mmwsss.datasets.metainfo import IGNORE_LABEL, palette
 from mmwsss.exports.mask_folder import write_mask
-from mmwsss.prediction.networks import Network, Prediction
+from mmwsss.prediction.network import Network, Prediction
 from mmwsss.prediction.outputs import Outputs, OutputSettings
 from mmwsss.prediction.records import FrameRecords
 from mmwsss.prediction.temporal import TemporalMedian

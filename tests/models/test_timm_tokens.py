@@ -270,7 +270,9 @@ def test_features_for_affinity_need_no_mean():
     step = FeatureAffinityRefine(backbone, max_side=64)
     assert step.features.mean.flatten().tolist() == [127.5] * 3 and step.features.std.flatten().tolist() == [127.5] * 3
     img = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
-    assert step({'img': img, 'cam': np.ones((1, 40, 60), np.float32), 'classes': [0]})['cam'] == pytest.approx(1, abs=1e-5)
+    assert step({'img': img, 'cam': np.ones((1, 40, 60), np.float32), 'classes': [0]})['cam'] == pytest.approx(
+        1, abs=1e-5
+    )
 
 
 def test_bad_arguments():

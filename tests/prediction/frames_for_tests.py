@@ -6,7 +6,7 @@ from PIL import Image
 
 from mmwsss.datasets.frames import open_frames
 from mmwsss.prediction.engine import FramePredictor, PredictSettings
-from mmwsss.prediction.networks import Prediction, failed
+from mmwsss.prediction.network import Prediction, failed
 from mmwsss.prediction.outputs import OutputSettings
 from mmwsss_lite import EventRule
 
