@@ -1,7 +1,9 @@
 """The inferencer against the host's own, and the networks of checkpoints."""
 
 import inspect
+import time
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -244,7 +246,27 @@ def clip(tmp_path_factory):
     return write_film(folder / 'clip.avi', 5), write_pictures(folder / 'pictures', ['a.png'])
 
 
-def test_frames_of_a_film_and_a_camera(work, inferencer, clip, tmp_path):
+class EndlessFilm:
+    """A film that begins anew, as a camera goes on; a subclass of OpenCV's type would break Python's memory."""
+
+    open_film = cv2.VideoCapture
+
+    def __init__(self, *arguments):
+        self.film = EndlessFilm.open_film(*arguments)
+
+    def __getattr__(self, name):
+        return getattr(self.film, name)
+
+    def read(self):
+        time.sleep(0.01)
+        good, img = self.film.read()
+        if not good:
+            self.film.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            good, img = self.film.read()
+        return good, img
+
+
+def test_frames_of_a_film_and_a_camera(work, inferencer, clip, tmp_path, monkeypatch):
     """As predict makes them and calls them; a film's address is what OpenCV opens as a camera's, too."""
     film, pictures = clip
     predict(work[0] / 'seg.pth', film, tmp_path / 'predicted', kinds=(), device='cpu')
@@ -256,6 +278,7 @@ def test_frames_of_a_film_and_a_camera(work, inferencer, clip, tmp_path):
         np.testing.assert_array_equal(read_mask(tmp_path / f'out/pred/clip.avi/{number:06d}.png'), mask)
         assert (tmp_path / f'out/vis/clip.avi/{number:06d}.png').exists()
     assert (tmp_path / 'out/pred/a.png').exists()
+    monkeypatch.setattr(cv2, 'VideoCapture', EndlessFilm)
     camera = mmwsss.MaskInferencer(work[0] / 'seg.pth', show_progress=False, device='cpu', max_frames=2)
     two = camera(film.as_uri())['predictions']
     assert len(two) == 2 and two[0].shape == expected[0].shape
