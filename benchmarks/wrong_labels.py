@@ -6,6 +6,9 @@ the number of wrong labels: those that are wrong among them are put right. Nothi
 python benchmarks/wrong_labels.py                    # a teacher (Lite0 and PCM) on generated scenes
 python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \
   --block-columns id source_photo                    # a pooled head on the frozen Lite0 (configs/frozen_lite0.py)
+
+With --segmentor VARIABLE=VALUE ... the whole way is run for each list of labels: configs/pipelines/smoke5k.py with
+method=False and these variables, or plumes=True where they say so, to a segmentor.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from mmwsss.config import load_config, load_data
 from mmwsss.datasets.converters.scenes import export_scenes
 from mmwsss.datasets.groups import Grouping
 from mmwsss.registry import DATASETS
+from mmwsss.runs import Pipeline, load_pipeline
 from mmwsss.utils.files import atomic_write, path_below, read_json, write_json
 
 
@@ -47,11 +51,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--epochs', type=int, help='default: 3 on scenes, 10 otherwise')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--threads', type=int, default=1, help='of PyTorch')
+    parser.add_argument(
+        '--segmentor', nargs='*', metavar='VARIABLE=VALUE', help='of the pipeline, which is run instead'
+    )
     return parser.parse_args()
 
 
 class Experiment:
     """Classifiers of one class, with labels of several kinds."""
+
+    columns: tuple[str, ...] = ('IoU of the set at 0.3', 'at the best threshold')
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.out = args, Path(args.out)
@@ -109,7 +118,7 @@ class Experiment:
                 )
         return str(path)
 
-    def iou(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, float]:
+    def figures(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, ...]:
         """IoU of the set, test images, of maps that learned these labels: at 0.3, and at the best threshold."""
         folder = self.out / f'{name}_seed{seed}'
         if not (folder / 'figures.json').exists():
@@ -122,12 +131,39 @@ class Experiment:
         return 100 * figures['iou_dataset'], 100 * figures['oracle']['iou_dataset']
 
 
+class WholeWay(Experiment):
+    """Segmentors in the place of class maps."""
+
+    columns = ('pseudo masks of test images, IoU of the set', 'segmentor, at 0.5', 'false alarms, pixels')
+
+    def figures(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, ...]:
+        """Of a pipeline that learned from these labels; its last segmentor."""
+        folder = self.out / f'{name}_seed{seed}'
+        description = folder.with_suffix('.py')
+        data = {**self.data, 'train_ann': self.write_labels(name, labels)}
+        with atomic_write(description) as handle:
+            handle.write('\n'.join(["kind = 'data'", *(f'{key} = {value!r}' for key, value in data.items()), '']))
+        options = ['method=False', *self.args.segmentor, f'seed={seed}', f'work_dir={folder}']
+        options.append(f'dataset_root={data["dataset_root"]}')
+        pipeline = Pipeline(
+            load_pipeline('configs/pipelines/smoke5k.py', options, data=str(description)),
+            lambda line: print(f'{name}, {seed}: {line}', flush=True),
+        )
+        pipeline.run()
+        results = pipeline.results()
+        last = [stage for stage, kind in pipeline.stages.items() if kind == 'segmentor'][-1]
+        masks = [stage for stage, kind in pipeline.stages.items() if kind == 'pseudo'][-1]
+        tested = results[f'{last}_test']['figures']
+        shares = (results[f'{masks}_test']['figures']['iou_dataset'], tested['iou_dataset'])
+        return (*(100 * share for share in shares), 100 * tested['false_alarms']['pixels'])
+
+
 def main() -> None:
     """Entry point."""
     args = parse_args()
     quiet_hosts()
     torch.set_num_threads(args.threads)
-    experiment, rows = Experiment(args), []
+    experiment, rows = (Experiment if args.segmentor is None else WholeWay)(args), []
     arms = {'right': experiment.labels}
     for share in args.shares:
         number = round(share * len(experiment.labels))
@@ -142,14 +178,14 @@ def main() -> None:
         answered[asked] = experiment.labels[asked]
         arms[name], arms[f'answered_{round(100 * share)}'] = wrong, answered
     for name, labels in arms.items():
-        found = np.array([experiment.iou(name, labels, seed) for seed in args.seeds])
+        found = np.array([experiment.figures(name, labels, seed) for seed in args.seeds])
         still = int((labels != experiment.labels).sum())
         mean, spread = found.mean(0), found.std(0, ddof=min(1, len(found) - 1))
         cells = [f'{m:.1f}' + (f' ± {s:.1f}' if len(found) > 1 else '') for m, s in zip(mean, spread)]
         rows.append((name, still, *cells))
         print(*rows[-1], flush=True)
     print(machine('cpu'), f'; {len(experiment.labels)} images, seeds {args.seeds}; per cent')
-    table(('labels', 'wrong ones', 'IoU of the set at 0.3', 'at the best threshold'), rows)
+    table(('labels', 'wrong ones', *experiment.columns), rows)
 
 
 if __name__ == '__main__':
