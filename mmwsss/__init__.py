@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mmwsss.utils.dependencies import check_dependencies, name_installed_hosts
+from mmwsss.utils.formatting_cache import keep_formatted
 from mmwsss.utils.import_hooks import on_import
 from mmwsss.utils.torchvision_ops import cure_torchvision
 from mmwsss.version import __version__
@@ -62,6 +63,7 @@ def _name_our_configs(_: ModuleType) -> None:
 check_dependencies()
 name_installed_hosts()
 on_import('mmengine.config', after=_name_our_configs)
+on_import('yapf.yapflib.yapf_api', after=keep_formatted)
 cure_torchvision()
 
 

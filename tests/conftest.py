@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from PIL import Image
+from yapf.yapflib import yapf_api
 
 import mmwsss  # noqa: F401  (first: cures torchvision)
 from mmwsss.config import load_config
@@ -22,6 +24,21 @@ from mmwsss.config import load_config
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / 'golden' / 'reference.npz'
 SHARED = Path(__file__).parents[1].parent / 'shared'
+FORMAT_CODE = yapf_api.FormatCode
+
+
+def pytest_collection_finish() -> None:
+    """MMEngine collects garbage for every data set: without a look at all that was imported it takes no time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def unformatted_configs() -> Iterator[None]:
+    """MMEngine formats the config of every training, a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(scope='session')

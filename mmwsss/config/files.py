@@ -15,10 +15,11 @@ SCOPE = 'mmwsss'
 _PACKAGE = Path(__file__).parents[1]
 
 
-def config_folders() -> list[Path]:
+@cache
+def config_folders() -> tuple[Path, ...]:
     """The folders of our own configs that are there: of the installed package, of the checkout."""
     folders = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
-    return list(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+    return tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
 
 
 def find_config(path: str | Path) -> Path:
