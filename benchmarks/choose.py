@@ -28,10 +28,13 @@ from mmwsss.config import load_config
 from mmwsss.config.options import split_options
 from mmwsss.datasets.masks import truth_of
 from mmwsss.evaluation import CamFigures
-from mmwsss.evaluation.choosing import choose
+from mmwsss.evaluation.choosing import choose, choose_by_default
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence
 from mmwsss.evaluation.rules import RULES
 from mmwsss.registry import DATASETS
+
+DEFAULT = 'default'
+"""What mmwsss choose does where no rule is named."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -108,9 +111,10 @@ class Candidate:
 
 def rule_row(rule: str, evidence: dict[str, Evidence], truths: dict[str, dict[str, np.ndarray]]) -> list[str] | None:
     """A rule's regrets and its tau; None where the evidence has not what it needs."""
+    rule_of = choose_by_default if rule == DEFAULT else lambda given: choose(given, rule)
     try:
-        single = {name: choose({name: one}, rule) for name, one in evidence.items()}
-        best = choose(evidence, rule)
+        single = {name: rule_of({name: one}) for name, one in evidence.items()}
+        best = rule_of(evidence)
     except ValueError:
         return None
     cells = [rule]
@@ -119,9 +123,10 @@ def rule_row(rule: str, evidence: dict[str, Evidence], truths: dict[str, dict[st
         regrets = [100 * (truth[name].max() - truth[name][place[name]]) for name in evidence]
         overall = max(curve.max() for curve in truth.values())
         chosen = truth[best.candidate][round(100 * best.threshold) - 1]
-        values = np.concatenate([best.curves[name] for name in evidence])
+        kept = [name for name in evidence if name in best.curves]
+        values = np.concatenate([best.curves[name] for name in kept])
         known = np.isfinite(values)
-        tau = kendalltau(values[known], np.concatenate([truth[name] for name in evidence])[known]).statistic
+        tau = kendalltau(values[known], np.concatenate([truth[name] for name in kept])[known]).statistic
         ranks = kendalltau([row['score'] for row in best.table], [truth[row['candidate']].max() for row in best.table])
         cells += [f'{np.mean(regrets):.1f}', f'{max(regrets):.1f}', f'{100 * (overall - chosen):.1f}',
                   f'{tau:.2f}', f'{ranks.statistic:.2f}']  # fmt: skip
@@ -162,7 +167,7 @@ def main() -> None:
         print(f'\nlabels of {split}; regret of the threshold alone: mean and most over candidates; of candidate and '
               'threshold; tau over all settings, and over candidates')  # fmt: skip
         columns = ('own t, mean', 'most', 'both', 'tau', 'tau of candidates')
-        rows = [row for rule in RULES if (row := rule_row(rule, evidence, truths)) is not None]
+        rows = [row for rule in (DEFAULT, *RULES) if (row := rule_row(rule, evidence, truths)) is not None]
         table(('rule', *(f'{judged}: {column}' for judged in truths for column in columns), 'choice'), rows)
         if args.composites:
             print('\nIoU at the threshold that composites choose: expected by them, by the scores, by pu; true')

@@ -1,7 +1,8 @@
 r"""What wrong image labels cost: IoU of class maps that learned from them, and once the suspects were answered.
 
 Labels of the training images are turned round at random. "Answered" are the first n suspects (mmwsss suspects), n being
-the number of wrong labels: those that are wrong among them are put right. Nothing is done twice.
+the number of wrong labels: each is said to be right or wrong, and the labels are those that --answers writes. Nothing is
+done twice.
 
 python benchmarks/wrong_labels.py                    # a teacher (Lite0 and PCM) on generated scenes
 python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \
@@ -28,7 +29,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.apis import evaluate_cams, init_for_maps, train
-from mmwsss.apis.suspects import image_labels, label_suspects
+from mmwsss.apis.suspects import image_labels, label_suspects, write_answered_labels
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.config import load_config, load_data
 from mmwsss.datasets.converters.scenes import export_scenes
@@ -118,11 +119,20 @@ class Experiment:
                 )
         return str(path)
 
-    def figures(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, ...]:
+    def answer(self, name: str, given: str, labels: np.ndarray, asked: list[int]) -> str:
+        """A CSV of labels, of which some were asked about and answered; its path."""
+        dataset, answers = self.labelled(given), {}
+        for index in asked:
+            path = path_below(dataset.get_data_info(index)['img_path'], dataset.metainfo['image_root'])
+            answers[path] = 'right' if labels[index] == self.labels[index] else 'wrong'
+        written = (self.out / 'labels' / f'{name}.csv').resolve()
+        write_answered_labels(dataset, answers, written)
+        return str(written)
+
+    def figures(self, name: str, written: str, seed: int) -> tuple[float, ...]:
         """IoU of the set, test images, of maps that learned these labels: at 0.3, and at the best threshold."""
         folder = self.out / f'{name}_seed{seed}'
         if not (folder / 'figures.json').exists():
-            written = self.write_labels(name, labels)
             train(self.config(written, self.network, seed=seed, **self.training), folder, resume=True, quiet=True)
             maps = self.config(written, self.maps, **self.making)
             collected = evaluate_cams(maps, init_for_maps(maps, find_latest_checkpoint(str(folder))), maps.test_set)
@@ -136,11 +146,11 @@ class WholeWay(Experiment):
 
     columns = ('pseudo masks of test images, IoU of the set', 'segmentor, at 0.5', 'false alarms, pixels')
 
-    def figures(self, name: str, labels: np.ndarray, seed: int) -> tuple[float, ...]:
+    def figures(self, name: str, written: str, seed: int) -> tuple[float, ...]:
         """Of a pipeline that learned from these labels; its last segmentor."""
         folder = self.out / f'{name}_seed{seed}'
         description = folder.with_suffix('.py')
-        data = {**self.data, 'train_ann': self.write_labels(name, labels)}
+        data = {**self.data, 'train_ann': written}
         with atomic_write(description) as handle:
             handle.write('\n'.join(["kind = 'data'", *(f'{key} = {value!r}' for key, value in data.items()), '']))
         options = ['method=False', *self.args.segmentor, f'seed={seed}', f'work_dir={folder}']
@@ -164,7 +174,7 @@ def main() -> None:
     quiet_hosts()
     torch.set_num_threads(args.threads)
     experiment, rows = (Experiment if args.segmentor is None else WholeWay)(args), []
-    arms = {'right': experiment.labels}
+    arms = {'right': experiment.write_labels('right', experiment.labels)}
     for share in args.shares:
         number = round(share * len(experiment.labels))
         planted = np.random.default_rng([0, 7]).permutation(len(experiment.labels))[:number]
@@ -173,13 +183,12 @@ def main() -> None:
         name = f'wrong_{round(100 * share)}'
         written = experiment.write_labels(name, wrong)
         suspects = label_suspects(experiment.labelled(written), experiment.grouping())
-        asked = suspects.ranked()[:number]
-        answered = wrong.copy()
-        answered[asked] = experiment.labels[asked]
-        arms[name], arms[f'answered_{round(100 * share)}'] = wrong, answered
-    for name, labels in arms.items():
-        found = np.array([experiment.figures(name, labels, seed) for seed in args.seeds])
-        still = int((labels != experiment.labels).sum())
+        answered = name.replace('wrong', 'answered')
+        arms[name] = written
+        arms[answered] = experiment.answer(answered, written, wrong, suspects.ranked()[:number])
+    for name, written in arms.items():
+        found = np.array([experiment.figures(name, written, seed) for seed in args.seeds])
+        still = int((image_labels(experiment.labelled(written))[:, 0] != experiment.labels).sum())
         mean, spread = found.mean(0), found.std(0, ddof=min(1, len(found) - 1))
         cells = [f'{m:.1f}' + (f' ± {s:.1f}' if len(found) > 1 else '') for m, s in zip(mean, spread)]
         rows.append((name, still, *cells))

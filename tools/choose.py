@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """The choice, and what stood beside it."""
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations  # imports the networks
     from mmwsss.apis.evidence import EvidencePlan
-    from mmwsss.apis.score_maps import data_split
+    from mmwsss.apis.score_maps import data_split, split_name
     from mmwsss.config import load_config
     from mmwsss.config.options import ABSENT, parse_text, split_options
 
@@ -85,10 +85,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 name = ' '.join([Path(config).stem, *(f'{key}={value}' for key, value in values.items()), checkpoint])
                 name = name.replace('/', '_')
                 candidates.append(Candidate(name, cfg, checkpoint, values, model_config_of(args), peer))
-    root = data_split(candidates[0].cfg, args.split).metainfo['image_root']
+    split = split_name(candidates[0].cfg, args.split)
+    root = data_split(candidates[0].cfg, split).metainfo['image_root']
     plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, root))
-    best, choice = choose_candidate(candidates, args.split, args.rule, plan, args.keep)
+    best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep)
     return {
+        'split': split,
         'rule': choice.rule,
         **({'because': choice.reason} if choice.reason else {}),
         'config': best.cfg.filename,

@@ -43,11 +43,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from mmwsss.apis import init_for_maps  # imports the networks
     from mmwsss.apis.evidence import EvidencePlan
     from mmwsss.apis.measuring import measure_masks
-    from mmwsss.apis.score_maps import data_split
+    from mmwsss.apis.score_maps import data_split, split_name
 
-    dataset = data_split(cfg, args.split)
+    split = split_name(cfg, args.split)
+    dataset = data_split(cfg, split)
     plan = EvidencePlan(args.frames, args.composites, grouping=grouping_of(args, dataset.metainfo['image_root']))
-    return measure_masks(cfg, init_for_maps(cfg, args.checkpoint, model_cfg), dataset, args.threshold, plan)
+    model = init_for_maps(cfg, args.checkpoint, model_cfg)
+    return {'split': split, **measure_masks(cfg, model, dataset, args.threshold, plan)}
 
 
 def main() -> None:

@@ -31,7 +31,11 @@ aside_set = None
 if _base_.aside_share:
     _aside = dict(
         type='mmwsss.PhotoSplitDataset',
-        group_pattern=_base_.blocks,
+        **(
+            dict(group_file=_base_.block_table, group_columns=_base_.block_columns)
+            if _base_.block_table
+            else dict(group_pattern=_base_.blocks)
+        ),
         shares=dict(train=1 - _base_.aside_share, aside=_base_.aside_share),
     )
     aside_set = dict(dict(pseudo_set, **_aside), part='aside')

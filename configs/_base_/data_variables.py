@@ -34,3 +34,5 @@ pixel_share = 0.2  # share of the photos whose masks are used beside image label
 # frames with labels kept out of the training set, to choose, measure and promise by; blocks stay whole
 aside_share = 0.0  # share of the blocks
 blocks = None  # regular expression on paths, with groups camera, day, hour or block; None: every image is a block
+block_table = None  # a CSV below dataset_root in its place, with
+block_columns = ['path', 'block']  # these columns of the image and of its block

@@ -16,6 +16,8 @@ round_epochs = 15  # of 30 steps: each of the two rounds after it; without plume
 last_size = 192  # img_size of the last round, and of a classifier without teacher and student
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
+block_table = None  # in its place a CSV below the data's folder, with
+block_columns = ['path', 'block']  # these columns of the image and of its block
 
 # The cuts of the first masks are chosen by image labels: the first segmentor has never seen smoke and is unsure of it.
 # The next one has learned from labelled images and is not: the threshold with the highest expected Dice, by its own
@@ -29,6 +31,8 @@ _scores = dict(
     options=dict(img_size=last_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
 _masks = dict(config='configs/pseudo/segmentor.py', options=dict(batch_size=_base_.batch_size))
+_blocks = dict(blocks=blocks, **(dict(block_table=block_table, block_columns=block_columns) if block_table else {}))
+_frames = _blocks if blocks or block_table else dict(blocks=r'([^/]+)$')  # each frame is a block where nothing tells
 _rounds = dict(
     _delete_=True,
     segmentor_0=dict(config='configs/seg/lite0_plumes.py', options=dict(**_size, epochs=composite_epochs)),
@@ -57,7 +61,7 @@ _rounds = dict(
         **_scores,  # one view, as in what comes of it
         action='choose',
         of=['segmentor_1', 'segmentor_2'],
-        settings=dict(blocks=blocks or r'([^/]+)$'),
+        settings=_frames,
     ),
     final=dict(
         config='configs/seg/lite0_plumes_pseudo.py',

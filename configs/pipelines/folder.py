@@ -1,6 +1,8 @@
 # Your own images, with image labels and no masks at all:
 #   python tools/pipeline.py configs/pipelines/folder.py --cfg-options dataset_root=/data/camera labels=labels.csv \
-#     plumes=True
+#     plumes=True blocks='(?P<camera>cam\d+)_(?P<day>\d{8})'
+# `blocks` says what repeats itself (a day of a camera, by the pictures' names here): without it neighbours of the
+# frames that choose and measure train the network, and nothing can be promised.
 # `labels` is a CSV (path,label) or a JSON below dataset_root; without it every class is a sub-folder of `images`.
 # `plumes` says what the pictures are about: True for smoke, steam or dust, of which some pictures show none. Otherwise
 # a classifier's maps become masks, and these train a segmentor; method=True has the CNN teacher and the transformer in
@@ -23,6 +25,8 @@ compare = False
 # frames that train nothing, to choose the last round and its threshold, to measure and to promise by
 aside_share = None  # of the blocks; None: 0.2 with plumes, else 0: then figures are of the training images
 blocks = None  # regular expression on paths: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
+block_table = None  # in its place a CSV below dataset_root, with
+block_columns = ['path', 'block']  # these columns of the image and of its block
 alpha = 0.1  # bound on the chance of a false alarm; two networks share it: 2 / alpha - 1 blocks are needed
 
 _aside = (0.2 if plumes else 0.0) if aside_share is None else aside_share
@@ -35,6 +39,8 @@ data_options = dict(
     follow_links=follow_links,
     aside_share=_aside,
     blocks=blocks,
+    block_table=block_table,
+    block_columns=block_columns,
 )
 
 _size = _base_.last_size if plumes else _base_.img_size if scale != 'paper' else 512  # as they were trained
@@ -43,16 +49,18 @@ _maps = dict(
     of='chosen' if plumes else 'segmentor',
     options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
+_blocks = dict(blocks=blocks, **(dict(block_table=block_table, block_columns=block_columns) if block_table else {}))
+_frames = _blocks if blocks or block_table else dict(blocks=r'([^/]+)$')  # each frame is a block where nothing tells
 _free = dict() if plumes else dict(composites=0, threshold=0.5)  # nothing can be generated; masks are plain ones
 runs = dict(
     bound=dict(
         _maps,
         action='calibrate',
-        settings=dict(blocks=blocks, alpha=alpha, **(dict(split='aside') if _aside else {})),
+        settings=dict(**_blocks, alpha=alpha, **(dict(split='aside') if _aside else {})),
     ),
     measured=dict(
         _maps,
         action='measure',
-        settings=dict(blocks=blocks or r'([^/]+)$', **_free),  # frames are one block each where no pattern tells more
+        settings=dict(**_frames, **_free),
     ),
 )

@@ -99,6 +99,7 @@ def collect_evidence(
     chosen = [*spread(positive, plan.frames), *spread(negative, plan.frames)]
     blocks = blocks_of(dataset, chosen, plan.grouping)
     builder = FrameCurvesBuilder()
+    judged = _judged(dataset, chosen, plan.class_index) if judge is not None else set()
     kept: list[tuple[np.ndarray, np.ndarray]] = []
     views = None
     if peer is not None:
@@ -111,7 +112,7 @@ def collect_evidence(
         for index, score in enumerate(frame.scores):
             view = None if two is None else (two[0][index], two[1][index])
             builder.add(frame.info['img_path'], blocks[frame.index], index, index in labels, score, view)
-        if judge is not None and plan.class_index in labels and len(kept) < _JUDGED:
+        if frame.index in judged:
             kept.append((frame.img, frame.scores[plan.class_index]))
     erased = None if judge is None else erase_and_keep(judge, kept)
     return Evidence(builder.build(), collect_composites(cfg, model, dataset, plan), erased)
@@ -141,6 +142,11 @@ def _scores_of_two(
 
 
 _JUDGED = 60  # frames that a judge sees: it looks at each some 70 times
+
+
+def _judged(dataset: ImageDataset, chosen: Sequence[int], class_index: int) -> set[int]:
+    """Frames of the class, evenly spread."""
+    return set(spread([i for i in chosen if class_index in dataset.get_data_info(i)['gt_label']], _JUDGED))
 
 
 def composite_sets(dataset: ImageDataset, plan: EvidencePlan) -> tuple[CompositeFrames, CompositeFrames]:

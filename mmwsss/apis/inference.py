@@ -16,6 +16,7 @@ from mmpretrain.models.classifiers.base import BaseClassifier
 from mmseg.models.segmentors.base import BaseSegmentor
 
 from mmwsss.cam import AnyClassifier
+from mmwsss.models.backbones.kept_features import keep_nothing
 from mmwsss.models.segmentors import OneStageSegmentor, SAMFinetuner
 from mmwsss.models.segmentors.one_stage import ordinary_model
 from mmwsss.registry import MODELS, TASK_UTILS
@@ -219,9 +220,9 @@ def init_segmentor(
 
 
 def _built(settings: Any, checkpoint: str | Path) -> BaseModel:
-    """Build what a checkpoint's config describes."""
+    """Build what a checkpoint's config describes; features are kept for trainings alone."""
     try:
-        return MODELS.build(settings)
+        model = MODELS.build(settings)
     except KeyError as error:
         found = re.search(r'([\w.:]+) is not in the \S+ registry', str(error))
         if found is None:
@@ -230,6 +231,8 @@ def _built(settings: Any, checkpoint: str | Path) -> BaseModel:
             f'Expected registered components for {checkpoint}, but nothing that is imported has {found[1]}. Give the '
             'config whose custom_imports import it (--model-config); a part of an earlier version needs that version.'
         ) from error
+    keep_nothing(model)
+    return model
 
 
 def _device(device: str | torch.device | None) -> str | torch.device:

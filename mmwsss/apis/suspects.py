@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os.path as osp
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from mmwsss.visualization.page import data_address, write_page
 
 ANSWERS = ('right', 'wrong', 'unsure')
 """What a person can say of a label."""
-VOTES = {'right': (2, 0), 'wrong': (0, 2), 'unsure': (1, 1)}
-"""Votes for and against that an answer adds to the label's own: a second look counts twice."""
+VOTES = {'right': (4, 0), 'wrong': (0, 4), 'unsure': (1, 1)}
+"""Votes for and against that an answer adds to the label's own: whoever is asked of one image looks harder."""
 _SIDE, _QUALITY = 256, 82
 
 
@@ -48,7 +49,8 @@ def label_suspects(
 
     Args:
         dataset: Images with labels.
-        grouping: What a block is; images of one block are never on both sides.
+        grouping: What a block is; images of one block are never on both sides. By default a folder, unless folders are
+            the labels (a sub-folder a class): then every image is a block, with a warning.
         encoder: By default ImageNet's EfficientNet-Lite0.
         folds: Number of folds.
         seed: Of the folds.
@@ -59,9 +61,29 @@ def label_suspects(
     """
     indices = range(len(dataset))
     paths = [dataset.get_data_info(index)['img_path'] for index in indices]
-    blocks = [group.block for group in (grouping or Grouping()).all(paths)]
+    labels = image_labels(dataset)
+    blocks = _blocks(paths, labels, grouping or Grouping())
     features = (encoder or Encoder()).of_dataset(dataset, indices)
-    return find_suspects(features, image_labels(dataset), blocks, folds, seed=seed)
+    return find_suspects(features, labels, blocks, folds, seed=seed)
+
+
+def _blocks(paths: Sequence[str], labels: np.ndarray, grouping: Grouping) -> list[str]:
+    """The block of each image; folders that only repeat the labels are none."""
+    blocks = [group.block for group in grouping.all(paths)]
+    if grouping.table is not None or grouping.pattern is not None:
+        return blocks
+    shown: dict[str, set[tuple[bool, ...]]] = {}
+    for block, row in zip(blocks, labels.tolist()):
+        shown.setdefault(block, set()).add(tuple(row))
+    with_class = [next(iter(rows)) for rows in shown.values() if len(rows) == 1 and any(next(iter(rows)))]
+    if any(len(rows) > 1 for rows in shown.values()) or len(set(with_class)) < len(with_class):
+        return blocks
+    warnings.warn(
+        'Folders are the labels here, not days of a camera: every image is a block of its own, so that another image '
+        'of the same minute can vouch for a wrong label. Say by blocks what repeats itself.',
+        stacklevel=3,
+    )
+    return list(paths)
 
 
 def suspect_rows(dataset: ImageDataset, suspects: Suspects, limit: int) -> list[dict[str, Any]]:

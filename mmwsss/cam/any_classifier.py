@@ -16,6 +16,7 @@ from mmwsss.utils.errors import InputError
 _NORMS = ('norm1', 'ln1', 'ln_1')  # the first norm of a transformer block at timm, MMPretrain, torchvision and CLIP
 _ATTENTION = ('attn', 'self_attention', 'attention')
 _COUNTS = ('num_prefix_tokens', 'num_extra_tokens')  # timm's and MMPretrain's words for tokens that are no patches
+_NO_FEATURES = (nn.Dropout, nn.Softmax, nn.Identity)  # of attention weights, most often
 _TOKENS = ('cls_token', 'class_token', 'dist_token', 'reg_token')
 
 
@@ -30,7 +31,8 @@ class AnyClassifier(nn.Module):
     first norm of the last one, the layer that pytorch-grad-cam's examples take for ViT and Swin: behind the last
     attention the patches of a classifier on the class token have no gradient. Else -1 is the last output with more than
     one position that the network computes (``layer4`` of a ResNet), and -2, -3, ... are the last ones on each finer
-    grid. Both are found on the first image that is seen. **By name** any submodule of the model.
+    grid. Both are found on the first image that is seen. A network whose last features are tokens of other blocks
+    (LeViT, TNT, mixers) has no layers by number. **By name** any submodule of the model.
 
     **Layout.** Outputs may be (B, C, h, w), (B, h, w, C) or (B, N, C) with class token, registers and the like first;
     a grid is one that the image's size divided by a stride gives.
@@ -111,12 +113,18 @@ class AnyClassifier(nn.Module):
         if self.num_classes is not None and self._layers:
             return
         found: list[tuple[nn.Module, tuple[int, int]]] = []
+        tokens_since: list[nn.Module] = []  # outputs with a token a patch behind the last map
 
         def keep(module: nn.Module, _args: tuple, output: Any) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4:
+            if not isinstance(output, Tensor) or isinstance(module, _NO_FEATURES):
+                return
+            if output.ndim == 3 and _grid_of(output.shape[1] - self.prefix_tokens, inputs.shape[2:]):
+                tokens_since.append(module)
+            if output.ndim == 4:
                 rows, columns = self.to_map(output, inputs.shape[2:]).shape[2:]
                 if _is_grid((rows, columns), inputs.shape[2:]):
                     found.append((module, (rows, columns)))
+                    tokens_since.clear()
 
         handles = [module.register_forward_hook(keep) for module in self.model.modules()]
         try:
@@ -124,7 +132,7 @@ class AnyClassifier(nn.Module):
         finally:
             for handle in handles:
                 handle.remove()
-        if not self._layers:
+        if not self._layers and not tokens_since:
             runs = Counter(module for module, _ in found)
             last = {grid: module for module, grid in found if runs[module] == 1 and grid[0] * grid[1] > 1}
             order = {module: number for number, (module, _) in enumerate(found)}

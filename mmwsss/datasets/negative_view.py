@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from mmwsss.datasets.metainfo import palette, segmentation_classes
@@ -55,25 +56,27 @@ class NegativeView(ImageLabelView):
         source: Config of a data set of images with labels, such as :class:`~mmwsss.datasets.ImageLabelDataset`.
         at_least: The images are listed again, each under a number of its own, until there are that many. An image that
             a sampler takes several times an epoch then gets another plume each time.
+        doubt: Images that show a class with a larger probability, by votes or doubts in the label file, are left out.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
-        ValueError: If every image shows a class.
+        ValueError: If every image shows a class, or may show one.
     """
 
-    def __init__(self, source: dict, at_least: int = 0, **kwargs: Any) -> None:
-        self._at_least = at_least
+    def __init__(self, source: dict, at_least: int = 0, doubt: float = 0.3, **kwargs: Any) -> None:
+        self._at_least, self._doubt = at_least, doubt
         super().__init__(source, **kwargs)
 
     def is_shown(self, info: dict) -> bool:
-        """Whether its label has no class."""
-        return not info['gt_label'].size
+        """Whether its label has no class, without much doubt."""
+        return not info['gt_label'].size and float(np.max(info.get('gt_score', 0.0))) <= self._doubt
 
     def load_data_list(self) -> list[dict]:
         """Items with the image's path or the generated image, and its empty label."""
         data_list = super().load_data_list()
         if not data_list:
             raise InputError(
-                f'Expected images without any class to blend smoke into, but all {len(self._source)} show one.'
+                f'Expected images without any class to blend smoke into, but all {len(self._source)} show one, or show '
+                f'one with a probability above {self._doubt}.'
             )
         return data_list * max(-(-self._at_least // len(data_list)), 1)

@@ -64,11 +64,11 @@ def measure(evidence: Evidence, threshold: float, groups: Sequence[FrameGroup] |
 
     Returns:
         dict: ``threshold``; ``false_alarms`` of frames without the class: expected share of ``pixels`` and of
-        ``frames`` with any, each with an interval, and tables ``by_camera`` and ``by_hour``; ``own_iou``, the IoU that
+        ``frames`` with any, and tables ``by_camera`` and ``by_hour``, all with intervals; ``own_iou``, the IoU that
         the scores expect of themselves, mean over the classes, with an interval; where there are composites ``iou``
         (smoke from an opacity of 0.1 on, with an interval), ``recall`` (of the smoke's pixels from 0.2 on), ``by_size``
-        and ``by_opacity`` (recall and share of plumes found), and ``context``: of what is marked where the smoke is,
-        the share that is marked there without the smoke too.
+        and ``by_opacity`` (recall with an interval, and share of plumes found), and ``context``: of what is marked
+        where the smoke is, the share that is marked there without the smoke too.
     """
     place = place_of(threshold, THRESHOLDS)
     frames, composites = evidence.frames, evidence.composites
@@ -83,6 +83,14 @@ def measure(evidence: Evidence, threshold: float, groups: Sequence[FrameGroup] |
     return result
 
 
+def _ratio(above: np.ndarray, below: np.ndarray) -> Callable[[np.ndarray], float]:
+    return lambda rows: float(above[rows].sum() / max(below[rows].sum(), _TINY))
+
+
+def _mean(values: np.ndarray, blocks: Sequence[str]) -> dict[str, float | int]:
+    return interval(lambda rows: float(values[rows].mean()), blocks)
+
+
 def _of_composites(composites: CompositeCurves, place: int) -> dict[str, Any]:
     seen = CUTS[1]
     hits, truth = composites.hits[:, place, -1], composites.truth[:, -1]
@@ -91,30 +99,29 @@ def _of_composites(composites: CompositeCurves, place: int) -> dict[str, Any]:
     def iou(rows: np.ndarray) -> float:
         return float(composites_iou(composites.only(rows), seen)[place])
 
-    def ratio(above: np.ndarray, below: np.ndarray) -> Callable[[np.ndarray], float]:
-        return lambda rows: float(above[rows].sum() / max(below[rows].sum(), _TINY))
-
     return {
         'composites': len(composites),
         'iou': interval(iou, composites.blocks),
-        'recall': interval(ratio(hits, truth), composites.blocks),
-        'by_size': _bands(truth, SIZES, hits, truth),
-        'by_opacity': _bands(composites.opacity, OPACITIES, hits, truth),
-        'context': interval(ratio(ghosts, hits), composites.blocks),
+        'recall': interval(_ratio(hits, truth), composites.blocks),
+        'by_size': _bands(truth, SIZES, hits, truth, composites.blocks),
+        'by_opacity': _bands(composites.opacity, OPACITIES, hits, truth, composites.blocks),
+        'context': interval(_ratio(ghosts, hits), composites.blocks),
     }
 
 
-def _bands(value: np.ndarray, borders: Sequence[float], hits: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
+def _bands(
+    value: np.ndarray, borders: Sequence[float], hits: np.ndarray, truth: np.ndarray, blocks: Sequence[str]
+) -> list[dict[str, Any]]:
     """Recall by a property of the plume; bands without a plume are left out."""
     rows = []
     for low, high in zip(borders, borders[1:]):
         inside = (value > low) & (value <= high) & (truth > 0)
         if inside.any():
-            found = hits[inside] >= _FOUND * truth[inside]
-            recall = float(hits[inside].sum() / truth[inside].sum())
-            rows.append(
-                {'above': low, 'to': high, 'plumes': int(inside.sum()), 'recall': recall, 'found': float(found.mean())}
-            )
+            marked, smoke = hits[inside], truth[inside]
+            of_inside = [blocks[row] for row in np.flatnonzero(inside).tolist()]
+            recall = interval(_ratio(marked, smoke), of_inside)
+            found = float((marked >= _FOUND * smoke).mean())
+            rows.append({'above': low, 'to': high, 'plumes': int(inside.sum()), 'recall': recall, 'found': found})
     return rows
 
 
@@ -123,25 +130,26 @@ def _false_alarms(frames: FrameCurves, place: int, groups: Sequence[FrameGroup] 
     area = frames.area[rows, place]
     blocks = [frames.blocks[row] for row in rows.tolist()]
     result: dict[str, Any] = {
-        'pixels': interval(lambda chosen: float(area[chosen].mean()), blocks),
-        'frames': interval(lambda chosen: float((area[chosen] > 0).mean()), blocks),
+        'pixels': _mean(area, blocks),
+        'frames': _mean(area > 0, blocks),
     }
     if groups is not None:
         of_rows = [groups[row] for row in rows.tolist()]
-        result['by_camera'] = _table(area, [group.camera for group in of_rows])
+        result['by_camera'] = _table(area, [group.camera for group in of_rows], blocks)
         if any(group.hour is not None for group in of_rows):
-            result['by_hour'] = _table(area, ['?' if group.hour is None else f'{group.hour:02}' for group in of_rows])
+            hours = ['?' if group.hour is None else f'{group.hour:02}' for group in of_rows]
+            result['by_hour'] = _table(area, hours, blocks)
     return result
 
 
-def _table(area: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
+def _table(area: np.ndarray, names: Sequence[str], blocks: Sequence[str]) -> list[dict[str, Any]]:
     """Shares of pixels and of frames by name, in the order of the names."""
     rows = []
     for name in sorted(set(names)):
-        chosen = area[[other == name for other in names]]
-        rows.append(
-            {'name': name, 'frames': len(chosen), 'pixels': float(chosen.mean()), 'alarms': float((chosen > 0).mean())}
-        )
+        inside = [row for row, other in enumerate(names) if other == name]
+        chosen, of_inside = area[inside], [blocks[row] for row in inside]
+        alarms = _mean(chosen > 0, of_inside)
+        rows.append({'name': name, 'frames': len(inside), 'pixels': _mean(chosen, of_inside), 'alarms': alarms})
     return rows
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn as nn
 
 from mmwsss.exports.onnx_segmentor import INPUT, example, write_graph
-from mmwsss.models.backbones import KeptFeatures
+from mmwsss.models.backbones.kept_features import keep_nothing
 from mmwsss.models.heads import PCMHead, PooledHead
 from mmwsss.utils.dependencies import require
 from mmwsss.utils.errors import InputError, InputTypeError
@@ -51,9 +51,7 @@ class ClassMapGraph(nn.Module):
                 f'{type(head).__name__}: maps that need a gradient (Grad-CAM) or attention cannot be exported.'
             )
         self.classifier: Any = copy.deepcopy(classifier.eval().cam_classifier)
-        for module in self.classifier.modules():
-            if isinstance(module, KeptFeatures):
-                module.folder = None  # a graph reads no files
+        keep_nothing(self.classifier)  # a graph reads no files
         preprocessor = self.classifier.data_preprocessor
         mean, std = (
             getattr(preprocessor, 'mean', torch.zeros(3, 1, 1)),

@@ -1,13 +1,14 @@
 """Runs that choose, measure and promise without a mask: image labels and generated plumes are all that they read.
 
 Their settings are those of :class:`~mmwsss.apis.evidence.EvidencePlan` (``frames``, ``composites``, ``class_index``),
-``split`` (see :func:`~mmwsss.apis.score_maps.data_split`), ``blocks``, ``block_table`` and ``block_columns`` (see
-:class:`~mmwsss.datasets.groups.Grouping`), and what each function names.
+``split`` (see :func:`~mmwsss.apis.score_maps.data_split`), ``blocks``, ``block_table`` (below the data's folder) and
+``block_columns`` (see :class:`~mmwsss.datasets.groups.Grouping`), and what each function names.
 """
 
 from __future__ import annotations
 
 import math
+import os.path as osp
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsss.datasets.groups import Grouping
+from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.runs.run import Output
 from mmwsss.runs.work import Work
 from mmwsss.utils.errors import InputError
@@ -74,16 +76,23 @@ def labelled_data(cfg: Config, settings: Mapping[str, Any]) -> Iterator[Mapping[
     yield split_config(cfg, settings.get('split'))
 
 
-def _grouping(settings: Mapping[str, Any], root: str) -> Grouping:
+EVERY_FRAME = r'([^/]+)$'
+"""The pattern of blocks where nothing says what repeats itself: each frame is one."""
+
+
+def _grouping(settings: Mapping[str, Any], dataset: ImageDataset) -> Grouping:
     columns = tuple(settings.get('block_columns') or ('path', 'block'))
-    return Grouping(settings.get('block_table'), (columns[0], columns[1]), settings.get('blocks'), root)
+    table = settings.get('block_table')
+    if table:
+        table = osp.join(getattr(dataset, 'data_root', ''), table)
+    return Grouping(table, (columns[0], columns[1]), settings.get('blocks'), dataset.metainfo['image_root'])
 
 
-def _plan(settings: Mapping[str, Any], root: str) -> Any:
+def _plan(settings: Mapping[str, Any], dataset: ImageDataset) -> Any:
     from mmwsss.apis.evidence import EvidencePlan
 
     given = {key: settings[key] for key in ('frames', 'composites', 'views', 'class_index', 'seed') if key in settings}
-    return EvidencePlan(grouping=_grouping(settings, root), **given)
+    return EvidencePlan(grouping=_grouping(settings, dataset), **given)
 
 
 def _split(work: Work, cfg: Config) -> str | None:
@@ -119,7 +128,7 @@ def choose(work: Work) -> dict[str, Any]:
             name = ' '.join([names[place] if place < len(names) else key, *(f'{k}={v}' for k, v in values.items())])
             candidates.append(Candidate(name, cfg, checkpoint, values))
     split = _split(work, candidates[0].cfg)
-    plan = _plan(settings, data_split(candidates[0].cfg, split).metainfo['image_root'])
+    plan = _plan(settings, data_split(candidates[0].cfg, split))
     best, choice = choose_candidate(candidates, split, settings.get('rule'), plan)
     return {
         'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
@@ -148,7 +157,7 @@ def calibrate(work: Work) -> dict[str, Any]:
 
     cfg, settings = work.config(), work.settings
     dataset = data_split(cfg, settings.get('split'))
-    grouping = _grouping(settings, dataset.metainfo['image_root'])
+    grouping = _grouping(settings, dataset)
     if reason := why_no_promise(cfg, settings.get('split'), grouping):
         return _no_bound(work, reason)
     if not split_indices(dataset)[1]:
@@ -187,9 +196,11 @@ def measure(work: Work) -> dict[str, Any]:
     split = split_name(cfg, _split(work, cfg))
     dataset = data_split(cfg, split)
     threshold = float(work.inputs.get('threshold', settings.get('threshold', 0.5)))
-    plan = _plan(settings, dataset.metainfo['image_root'])
+    plan = _plan(settings, dataset)
     model = init_for_maps(cfg, work.inputs['checkpoint'])
-    figures = {'split': split, **measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))}
+    by_frame = settings.get('blocks') == EVERY_FRAME
+    measured = measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))
+    figures = {'split': split, 'by_frame': by_frame, **measured}
     write_json(work.folder / 'measured.json', figures)
     write_measure_page(str(work.folder / 'measure.html'), figures, work.run.name)
     return {'files': {'measured': 'measured.json', 'page': 'measure.html'}, 'figures': without_pictures(figures)}

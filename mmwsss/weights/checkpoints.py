@@ -22,6 +22,7 @@ from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.trust import TRUST_VARIABLE, trusted, trusting
 
 _FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # PyTorch's own switch: it also holds where a host asks for an unsafe load
+_CLIP_NUMBERS = ('input_resolution', 'context_length', 'vocab_size')
 _DTYPES = ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'q', 'Q', 'e', 'f', 'd')
 
 
@@ -98,7 +99,24 @@ def _what_runs(error: Exception) -> str | None:
     )
 
 
+def is_torchscript(path: str | Path) -> bool:
+    """Whether a local file is a compiled network, such as OpenAI's CLIP, and not weights alone."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.split('/')[1:2] == ['constants.pkl'] for name in archive.namelist())
+
+
+def _compiled_state(path: str | Path) -> dict[str, Any]:
+    """The weights of a compiled network, without the numbers that OpenAI's CLIP keeps among them."""
+    state = torch.jit.load(str(path), map_location='cpu').state_dict()
+    return {name: value for name, value in state.items() if name not in _CLIP_NUMBERS}
+
+
 def _read(path: str | Path, **kwargs: Any) -> Any:
+    if is_torchscript(path):
+        compiled = 'it is a compiled network (TorchScript), as OpenAI publishes CLIP'
+        raise UnsafeCheckpointError(refusal(f'The checkpoint {path}', compiled))
     try:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(path, map_location='cpu', weights_only=True, **kwargs)
@@ -141,7 +159,9 @@ def read_checkpoint(source: str | Path, trust: bool | None = None) -> dict:
     if '://' not in str(source) and not Path(source).is_file():
         raise MissingFileError(f'Expected a checkpoint in {source}, but there is no such file.')
     try:
-        if '://' in str(source) or trusted(trust):
+        if '://' not in str(source) and is_torchscript(source) and trusted(trust):
+            checkpoint = {'state_dict': _compiled_state(source)}
+        elif '://' in str(source) or trusted(trust):
             with weights_only(trust):
                 checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
         else:

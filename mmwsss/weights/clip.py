@@ -7,7 +7,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mmwsss.utils.errors import MissingFileError
-from mmwsss.weights.checkpoints import UnsafeCheckpointError, check_checkpoint, weights_only
+from mmwsss.weights.checkpoints import (
+    UnsafeCheckpointError,
+    check_checkpoint,
+    is_torchscript,
+    load_weights,
+    read_checkpoint,
+    weights_only,
+)
 from mmwsss.weights.pretrained import require_weights
 
 if TYPE_CHECKING:
@@ -32,6 +39,10 @@ def load_clip(package: ModuleType, arch: str, checkpoint: str, needed_by: str, t
         check_checkpoint(require_weights(checkpoint, needed_by), trust)
     try:
         with weights_only(trust):
+            if Path(checkpoint).is_file() and is_torchscript(checkpoint):
+                model = package.create_model(arch)
+                load_weights(model, read_checkpoint(checkpoint, trust), f'the CLIP {arch}', checkpoint)
+                return model.float().eval()
             return package.create_model(arch, pretrained=checkpoint).float().eval()
     except UnsafeCheckpointError:
         raise

@@ -263,6 +263,15 @@ def test_agrees_with_torch_cam(method, name):
             assert torch.allclose(normalised(cams[label]), normalised(large), atol=0.02)
 
 
+@pytest.mark.parametrize('name', ['levit_128s', 'tnt_s_patch16_224', 'mixer_s32_224'])
+def test_tokens_of_other_blocks_have_no_layers_by_number(name):
+    """Rather than the last map before them, which is that of the first layer, or an attention taken for a picture."""
+    model = AnyClassifier(timm.create_model(name).eval())
+    model.look_at(torch.zeros(1, 3, 224, 224))
+    with pytest.raises(ValueError, match='Expected a name as target layer of .*, but got -1'):
+        model.target_layers([-1])
+
+
 def test_what_is_refused():
     inputs = images()
     with pytest.raises(ValueError, match='in eval mode'):

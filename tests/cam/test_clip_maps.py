@@ -17,6 +17,8 @@ from mmwsss.cam.clip_maps import attention_affinity
 from mmwsss.config import load_config
 from mmwsss.models.classifiers import CLIPClassifier
 from mmwsss.runs import Pipeline, load_pipeline
+from mmwsss.weights.checkpoints import read_checkpoint
+from mmwsss.weights.trust import TRUST_VARIABLE
 
 CLASSES, BACKGROUND = ['smoke', 'boat', 'cat'], ['sky', 'chimney', 'cloud', 'sea']
 TEMPLATES = ['a clean origami {}.', 'a photo of {}']
@@ -30,6 +32,26 @@ def weights(toy_clip):
 def build(weights, **arguments):
     settings = {'background': BACKGROUND, 'templates': TEMPLATES, 'attention_blocks': 2, **arguments}
     return CLIPClassifier(weights, CLASSES, 'toy-text', **settings).eval()
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_openais_own_files_are_compiled(weights, tmp_path, monkeypatch):
+    clip = open_clip.create_model('toy-text', pretrained=weights).eval()
+    image, text = torch.zeros(1, 3, *np.broadcast_to(clip.visual.image_size, 2)), torch.zeros(1, clip.context_length)
+    for name in ('input_resolution', 'context_length', 'vocab_size'):
+        vars(clip).pop(name, None)
+        clip.register_buffer(name, torch.tensor(16))
+    mask = clip.attn_mask
+    del clip.attn_mask
+    clip.attn_mask = mask  # no buffer at OpenAI's
+    torch.jit.save(torch.jit.trace(clip, (image, text.long()), check_trace=False), tmp_path / 'ViT-B-16.pt')
+    with pytest.raises(ValueError, match=r'a compiled network \(TorchScript\), .*--trust-checkpoints'):
+        build(str(tmp_path / 'ViT-B-16.pt'))
+    with pytest.raises(ValueError, match=r'a compiled network \(TorchScript\)'):
+        read_checkpoint(tmp_path / 'ViT-B-16.pt')
+    monkeypatch.setenv(TRUST_VARIABLE, '1')
+    compiled, plainly = build(str(tmp_path / 'ViT-B-16.pt')).state_dict(), build(weights).state_dict()
+    assert compiled.keys() == plainly.keys() and all(torch.equal(compiled[name], plainly[name]) for name in plainly)
 
 
 def plain(weights, image, own, label):
@@ -247,3 +269,4 @@ def test_words_of_voc_and_coco_are_those_of_the_paper():
     settings = load_config('configs/pseudo/clip_es_coco.py', {}, data='configs/data/coco14.py').model
     assert len(settings.background) == 23 and not {'keyboard', 'sign'} & set(settings.background)
     assert settings.box_threshold == 0.7
+    assert settings.synonyms['tie'] == 'necktie' and len(settings.synonyms) == 17

@@ -59,9 +59,10 @@ def test_recall_by_size_and_opacity_and_context():
         0.5,
     )
     sizes = {(row['above'], row['to']): row for row in found['by_size']}
-    assert sizes[0.0, 0.01] == {'above': 0.0, 'to': 0.01, 'plumes': 2, 'recall': 0.25, 'found': 0.5}  # 16 of 1600
-    assert sizes[0.1, 1.0]['recall'] == 1 and sizes[0.03, 0.1]['found'] == 0
-    opacities = {row['to']: row['recall'] for row in found['by_opacity']}
+    small = {'value': 0.25, 'low': 0.0, 'high': 0.5, 'blocks': 2}  # of either plume alone: 0 and 8 of 16 pixels
+    assert sizes[0.0, 0.01] == {'above': 0.0, 'to': 0.01, 'plumes': 2, 'recall': small, 'found': 0.5}  # 16 of 1600
+    assert sizes[0.1, 1.0]['recall'] == {'value': 1, 'blocks': 1} and sizes[0.03, 0.1]['found'] == 0
+    opacities = {row['to']: row['recall']['value'] for row in found['by_opacity']}
     assert opacities == {0.35: 0.5, 0.65: pytest.approx(0.1), 1.0: pytest.approx(400 / 416)}
     marked = 0 + 8 + 400 + 10
     assert found['recall']['value'] == pytest.approx(marked / (16 + 16 + 400 + 100))
@@ -82,10 +83,13 @@ def test_false_alarms_by_camera_and_hour():
     found = measure(Evidence(builder.build()), 0.5, groups)
     alarms = found['false_alarms']
     assert alarms['frames']['value'] == 0.75 and alarms['pixels']['value'] == pytest.approx(0.75 * 40 / 1600)
-    assert alarms['by_camera'] == [
-        {'name': 'north', 'frames': 3, 'pixels': pytest.approx(40 / 1600), 'alarms': 1.0},
-        {'name': 'south', 'frames': 1, 'pixels': 0.0, 'alarms': 0.0},
+    assert [(row['name'], row['frames'], row['alarms']['value']) for row in alarms['by_camera']] == [
+        ('north', 3, 1.0),
+        ('south', 1, 0.0),
     ]
+    north, south = (row['pixels'] for row in alarms['by_camera'])
+    assert north == {**dict.fromkeys(('value', 'low', 'high'), pytest.approx(40 / 1600)), 'blocks': 3}
+    assert south == {'value': 0.0, 'blocks': 1}
     assert [row['name'] for row in alarms['by_hour']] == ['00', '03', '06', '09']
     assert 'iou' not in found and measure(Evidence(builder.build()), 0.8)['false_alarms']['frames']['value'] == 0
 

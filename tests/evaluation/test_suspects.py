@@ -20,7 +20,7 @@ from mmwsss.evaluation.suspects import find_suspects, folds_of
 
 
 def save_picture(path, grey):
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((12, 16, 3), grey, np.uint8)).save(path)
 
 
@@ -114,8 +114,18 @@ def test_from_labels_to_answers_and_back(folder, tmp_path):
     infos = [after.get_data_info(index) for index in range(24)]
     assert [bool(info['gt_label'].size) for info in infos] == [index % 2 == 0 for index in range(24)]
     targets = [float(info['gt_score'][0]) for info in infos]
-    assert targets[5] == pytest.approx(0.375 if targets[5] < 0.5 else 0.625) and targets[2] == 1
-    assert targets[8] == pytest.approx(0.625) and targets[0] == pytest.approx(3.5 / 4) and 0.3 < targets[1] < 0.5
+    assert targets[5] == pytest.approx(1.5 / 6) and targets[2] == 1
+    assert targets[8] == pytest.approx(4.5 / 6) and targets[0] == pytest.approx(5.5 / 6) and 0.3 < targets[1] < 0.5
+
+
+def test_folders_that_are_the_labels_are_no_blocks(tmp_path):
+    for index in range(24):
+        kind = ('smoke', 'clear', 'none')[index % 3]
+        save_picture(tmp_path / kind / f'{index}.jpg', 200 if kind == 'smoke' else 60 + index)
+    dataset = ImageLabelDataset('', str(tmp_path), '', negative_classes=['clear', 'none'], pipeline=[])
+    with pytest.warns(UserWarning, match='Folders are the labels here'):
+        found = label_suspects(dataset, None, Brightness())
+    assert len(set(found.fold.tolist())) == 5 and not found.suspected.any()
 
 
 def test_answers_keep_the_votes_that_stand_there(folder):
@@ -124,9 +134,9 @@ def test_answers_keep_the_votes_that_stand_there(folder):
     cases = {
         'votes_for,votes_against': (
             ['smoke,2,1', 'no_smoke,0,1', 'smoke,1,3', 'smoke,,'],
-            [(2, 1), (0, 1), (3, 3), ()],
+            [(2, 1), (0, 1), (5, 3), ()],
         ),
-        'probability': (['smoke,0.9', 'no_smoke,0.2', 'smoke,0.3', 'smoke,'], [(0.9,), (0.2,), (0.65,), ()]),
+        'probability': (['smoke,0.9', 'no_smoke,0.2', 'smoke,0.3', 'smoke,'], [(0.9,), (0.2,), (0.7667,), ()]),
     }
     (folder / 'a.csv').write_text(f'path,answer\n{paths[2]},wrong\n')  # it is read as no smoke, which is called wrong
     for header, (labels, doubts) in cases.items():

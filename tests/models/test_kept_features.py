@@ -5,9 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 
+from mmwsss.apis.inference import init_classifier
 from mmwsss.cam import CAMGenerator
 from mmwsss.models.backbones import KeptFeatures
 
@@ -121,6 +123,24 @@ def test_other_weights_and_other_settings_never_meet(tmp_path):
     same.load_state_dict(net.state_dict())
     same(images)
     assert (same.hits, same.misses) == (1, 0)
+
+
+def test_a_loaded_network_keeps_nothing(tmp_path):
+    model = {
+        'type': 'mmwsss.MapClassifier',
+        'backbone': {'type': 'mmwsss.KeptFeatures', 'backbone': RESNET, 'folder': str(tmp_path / 'kept')},
+        'head': {'type': 'mmwsss.PooledHead', 'num_classes': 2, 'in_channels': 256},
+    }
+    built = MODELS.build(model)
+    text = Config({'model': model, 'default_scope': 'mmpretrain'}).pretty_text
+    torch.save({'state_dict': built.state_dict(), 'meta': {'cfg': text}}, tmp_path / 'a.pth')
+    loaded, images = init_classifier(tmp_path / 'a.pth', device='cpu'), torch.randn(1, 3, 32, 32)
+    maps = CAMGenerator('cam', classes='all', flip=True)(loaded, images).maps
+    assert not (tmp_path / 'kept').exists()
+    torch.testing.assert_close(
+        maps, CAMGenerator('cam', classes='all', flip=True)(built.eval(), images).maps, atol=5e-3, rtol=0
+    )
+    assert len(list((tmp_path / 'kept').rglob('*.npz'))) == 2  # in a training they are
 
 
 def test_the_backbone_is_frozen_and_the_head_learns(tmp_path):

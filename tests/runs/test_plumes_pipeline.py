@@ -169,25 +169,40 @@ def test_a_folder_of_smoke_has_one_class(tmp_path):
         Pipeline(cfg, print)
 
 
-def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
-    """Without a single mask on the disk: days of 40 pictures are blocks, a share of which trains nothing."""
-    root = write_toy(tmp_path / 'data', 40)
-    shutil.rmtree(root / 'ann')
+def run_folder(root, work_dir, **blocks):
+    """The figures without masks, and the last weights, of folder.py with plumes."""
     options = {
         'dataset_root': str(root), 'images': 'img/train', 'labels': 'train.json', 'plumes': True, 'scale': 'small',
-        'work_dir': str(tmp_path / 'work'), 'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0,
-        'composite_epochs': 1, 'round_epochs': 1, 'blocks': r'(picture \d+)', 'aside_share': 0.4, 'alpha': 0.8,
+        'work_dir': str(work_dir), 'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0,
+        'composite_epochs': 1, 'round_epochs': 1, 'aside_share': 0.4, 'alpha': 0.8, **blocks,
     }  # fmt: skip
     cfg = load_pipeline('configs/pipelines/folder.py', options)
     for name in ('segmentor_0', 'segmentor_1', 'segmentor_2', 'final'):
         cfg.runs[name].options.update({'steps_per_epoch': 1, 'pretrained': False})
+    for name in ('chosen', 'measured'):
+        cfg.runs[name].settings.composites = 24
     summary = Pipeline(cfg, lambda line: None).run()
-    free = summary['without_masks']
+    assert (work_dir / 'final/segmentor.pth').is_file()
+    last = torch.load(work_dir / 'segmentor_2/epoch_1.pth', weights_only=False)['state_dict']
+    return summary['without_masks'], last
+
+
+def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
+    """Days of 40 pictures are blocks, a share of which trains nothing; with masks on the disk all of it is the same."""
+    root = write_toy(tmp_path / 'data', 40)
+    beside, weights = run_folder(root, tmp_path / 'beside', blocks=r'(picture \d+)')
+    shutil.rmtree(root / 'ann')
+    rows = [f'{path.name},{path.stem}' for path in (root / 'img/train').rglob('*.jpg')]
+    (root / 'days.csv').write_text('\n'.join(['path,block', *rows]) + '\n')
+    free, without = run_folder(root, tmp_path / 'work', block_table='days.csv')
+    assert weights.keys() == without.keys() and all(torch.equal(weights[name], without[name]) for name in weights)
+    for name in ('bound', 'measured'):
+        assert free[name] == beside[name]
     assert list(free) == ['chosen', 'bound', 'measured']
     assert free['chosen']['candidate'] in ('segmentor_1', 'segmentor_2') and free['measured']['split'] == 'aside'
     assert free['measured']['iou']['low'] <= free['measured']['iou']['value'] <= free['measured']['iou']['high']
     assert free['bound']['alpha'] == 0.8 and free['bound']['among'] == 2 and free['bound']['needed'] == 2
-    assert (tmp_path / 'work/final/segmentor.pth').is_file()
+    assert not free['measured']['by_frame']
 
 
 def test_corrections_reach_the_pseudo_masks_beside_the_composites(finished, tmp_path):

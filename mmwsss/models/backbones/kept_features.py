@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from mmpretrain.models.backbones.base_backbone import BaseBackbone
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
 from mmwsss.utils.errors import InputError
@@ -35,7 +35,8 @@ class KeptFeatures(BaseBackbone):
 
     Args:
         backbone: Config of a backbone, with the weights of its ``init_cfg``.
-        folder: Where the features are kept; None: nowhere.
+        folder: Where the features are kept; None: nowhere. A network that is loaded from a checkpoint to make maps has
+            none: only a training meets the same pictures again.
         max_gib: Most GiB that this process writes; with what a random pipeline would write the disk is full otherwise.
         crop: Smallest side of a random window that is cut out of the maps in training, as a share of theirs, in (0, 1];
             one window a batch, at the same place of all maps; class tokens stay. None: whole maps.
@@ -126,6 +127,13 @@ class KeptFeatures(BaseBackbone):
             arrays: dict[str, Any] = {key: value.numpy() for key, value in halves.items()}
             np.savez(handle, **arrays)
         return halves
+
+
+def keep_nothing(model: nn.Module) -> None:
+    """Let a network compute what it would have read from a folder, and write nothing."""
+    for module in model.modules():
+        if isinstance(module, KeptFeatures):
+            module.folder = None
 
 
 def _forget(module: KeptFeatures, _keys: Any) -> None:
