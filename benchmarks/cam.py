@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
+import ctypes
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from components import cpu_milliseconds
 from memory import forget_peak, in_process, memory
 
 from mmwsss.cam import CAMGenerator
+from mmwsss.config import load_config
 from mmwsss.models.backbones.patch_size import patch_size_of
 
 CLASSES = 20
@@ -90,6 +92,18 @@ def torchvision_resnet(size: int) -> torch.nn.Module:
     return torchvision.models.resnet50(num_classes=CLASSES).eval()
 
 
+def mmpretrain_resnet(size: int) -> torch.nn.Module:
+    """MMPretrain's."""
+    head = {'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': 2048}
+    config = {'type': 'ImageClassifier', 'backbone': {'type': 'ResNet', 'depth': 50}, 'head': head}
+    return build({**config, 'neck': {'type': 'GlobalAveragePooling'}}, 'cpu')
+
+
+def transcam(size: int) -> dict:
+    """The network of TransCAM."""
+    return load_config('configs/conformer_s.py', {'pretrained': False, 'img_size': size, 'num_classes': CLASSES}).model
+
+
 def lite0(size: int) -> torch.nn.Module:
     """Ours, with a pooled head."""
     backbone = {'type': 'mmwsss.TimmFeatures', 'name': 'tf_efficientnet_lite0', 'output_stride': 16}
@@ -115,13 +129,18 @@ FAMILIES: dict[str, tuple[Callable[[int], torch.nn.Module], str]] = {
     'CNN: ResNet-50, pooled head': (lambda size: build(cnn(50, CLASSES), 'cpu'), 'gradcam'),
     'ViT: ViT-B/16, class token': (lambda size: build(vit('base', size, CLASSES), 'cpu'), 'gradcam'),
     'torchvision: resnet50': (torchvision_resnet, 'gradcam'),
+    'MMPretrain: ResNet-50 of its own': (mmpretrain_resnet, 'gradcam'),
     'timm: convnext_tiny': (timm_network('convnext_tiny'), 'gradcam'),
     'timm: deit3_small_patch16_224': (timm_network('deit3_small_patch16_224'), 'gradcam'),
     'Swin: swin_tiny_patch4_window7_224 (timm)': (timm_network('swin_tiny_patch4_window7_224'), 'gradcam'),
     'DINOv2: ViT-S/14, class maps': (frozen_vit('vit_small_patch14_dinov2.lvd142m', 384), 'cam'),
+    'DINOv2 with registers: ViT-S/14, class maps': (frozen_vit('vit_small_patch14_reg4_dinov2.lvd142m', 384), 'cam'),
+    'DINOv3: ViT-S/16, attention and gradients (ACR)': (frozen_vit('vit_small_patch16_dinov3.lvd1689m', 384), 'acr'),
     'DINOv3: ViT-S/16, class maps': (frozen_vit('vit_small_patch16_dinov3.lvd1689m', 384), 'cam'),
     'SigLIP: ViT-B/16, class maps': (frozen_vit('vit_base_patch16_siglip_gap_224.webli', 768), 'cam'),
     'EVA-02: Ti/14, class maps': (frozen_vit('eva02_tiny_patch14_224.mim_in22k', 192), 'cam'),
+    'DeiT-III: ViT-S/16, class maps': (frozen_vit('deit3_small_patch16_224.fb_in22k_ft_in1k', 384), 'cam'),
+    'TransCAM: Conformer-S': (lambda size: build(transcam(size), 'cpu'), 'transcam'),
     'CLIP: ViT-B/16, softmax Grad-CAM and attention affinity': (clip, 'clip'),
 }
 """From a size to a network, and the kind of map."""
@@ -142,6 +161,7 @@ def measure_family(name: str, size: int, rounds: int) -> dict[str, float]:
 
     found = {'bare': cpu_milliseconds(bare, rounds)}
     generator(model, inputs, labels)
+    ctypes.CDLL(None).malloc_trim(0)  # what the map before has left is no part of what the network holds
     before = memory('VmRSS')
     forget_peak()
     found['ours'] = cpu_milliseconds(lambda: generator(model, inputs, labels), rounds)

@@ -22,11 +22,13 @@ import numpy as np
 import torch
 from common import parser, start, table
 from memory import forget_peak, in_process, memory
+from mmengine.registry import MODELS, DefaultScope
 from pycocotools import mask as coder
 
+from mmwsss.config import load_config
 from mmwsss.datasets import ShapesScenes
 from mmwsss.models.backbones import KeptFeatures, TimmFeatures, TimmTokens
-from mmwsss.refine import CRFRefine, FeatureAffinityRefine, PARRefine, SAMRefine
+from mmwsss.refine import AffinityRefine, CRFRefine, FeatureAffinityRefine, PARRefine, SAMRefine
 
 VITS = (
     'vit_small_patch14_dinov2.lvd142m',
@@ -103,6 +105,15 @@ def made_masks(folder: Path, sizes: list[int], number: int = 100) -> Path:
     return folder
 
 
+def untrained_affinity(folder: Path) -> Path:
+    """A checkpoint of affinities as they begin to learn."""
+    cfg = load_config('configs/affinity/affinity_lite0.py', {'pretrained': False})
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        state = MODELS.build(cfg.model).state_dict()
+    torch.save({'state_dict': state, 'meta': {'cfg': cfg.pretty_text}}, folder / 'affinity.pth')
+    return folder / 'affinity.pth'
+
+
 def main() -> None:
     """Entry point."""
     options = parser(__doc__)
@@ -137,6 +148,7 @@ def run(args: argparse.Namespace, folder: Path) -> None:
         'FeatureAffinityRefine, Lite0 at 448': FeatureAffinityRefine(LITE0, max_side=448),
         'CRFRefine, paper (5 iterations)': CRFRefine(backend='pydensecrf'),
         'CRFRefine, voc (10 iterations)': CRFRefine('voc', backend='pydensecrf'),
+        'AffinityRefine, Lite0': AffinityRefine(untrained_affinity(folder)),
         'SAMRefine, 100 made masks': SAMRefine(masks=made_masks(folder, args.sizes)),
     }
     rows = [

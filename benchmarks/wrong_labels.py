@@ -1,8 +1,8 @@
 r"""What wrong image labels cost: IoU of class maps that learned from them, and once the suspects were answered.
 
 Labels of the training images are turned round at random. "Answered" are the first n suspects (mmwsss suspects), n being
-the number of wrong labels: each is said to be right or wrong, and the labels are those that --answers writes. Nothing is
-done twice.
+the number of wrong labels: each is said to be right or wrong, and the labels are those that --answers writes. What
+stands is not done again.
 
 python benchmarks/wrong_labels.py                    # a teacher (Lite0 and PCM) on generated scenes
 python benchmarks/wrong_labels.py --data configs/data/smoke5k_wsss.py --dataset-root DATA --block-table TABLE \

@@ -19,7 +19,11 @@ CLASSIFIERS = {
     'frozen_lite0_pcm': ({}, 'pcm_ms', {}),
     'frozen_vit': ({'img_size': 28, 'vit_channels': 24}, 'gradcam_ms', {'method': 'cam', 'img_size': 28}),
 }
-ONE_STAGE = ('one_stage_lite0', *(f'one_stage_lite0_{name}' for name in ('vit', 'cross', 'pairs', 'composites')))
+ONE_STAGE = {
+    **{f'one_stage_lite0{name}': {} for name in ('', '_vit', '_cross', '_pairs', '_composites')},
+    'one_stage_vit': {'vit_channels': 24},
+    'one_stage_vit, all of it learns': {'vit_channels': 24, 'frozen': False},
+}
 
 
 def masks_of(out):
@@ -90,11 +94,14 @@ def test_a_teacher_guides_a_head_on_kept_features(student_map, data, tmp_path):
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('name', ONE_STAGE)
 def test_one_stage_trains_and_makes_masks(name, data, tmp_path):
-    options = {**SMALL, 'img_size': 64, 'steps_per_epoch': 2, 'warm_up_share': 0.0}
+    options = {**SMALL, 'img_size': 64, 'steps_per_epoch': 2, 'warm_up_share': 0.0, **ONE_STAGE[name]}
+    name, _, learns = name.partition(', ')
     if name == 'one_stage_lite0_cross':
         teacher = load_config('configs/r50_pcm.py', {**SMALL, 'teacher_maps': 'classes'}, data=data, scale='small')
         options['teacher_checkpoint'] = saved(teacher, tmp_path / 'teacher.pth')
     cfg = load_config(f'configs/seg/{name}.py', options, data=data)
+    if name == 'one_stage_vit':
+        (cfg.model.backbone if learns else cfg.model.backbone.backbone).update(TINY_VIT)
     runner = train(cfg, tmp_path / 'work')
     scalars = runner.message_hub.log_scalars
     losses = {key for key in scalars if 'loss' in key}
@@ -119,6 +126,27 @@ def test_a_foundation_model_is_the_student(data, tmp_path):
     runner = train(cfg, tmp_path / 'work')
     assert {'train/loss_bce', 'train/loss_kt'} <= set(runner.message_hub.log_scalars)
     maps = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'target_layers': [-1]}, data=data)
+    make_pseudo(maps, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
+    masks_of(tmp_path / 'out')
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_foundation_model_is_the_teacher(data, tmp_path):
+    options = {**SMALL, 'img_size': 112, 'vit_channels': 24}
+    name = load_config('configs/ts_lite0_vit_cos_global.py', options, data=data).vit_name
+    teacher = load_config('configs/frozen_vit.py', {**options, 'kept_features': None, 'vit_name': name}, data=data)
+    teacher.model.backbone.backbone.update(TINY_VIT)
+    options['teacher_checkpoint'] = saved(teacher, tmp_path / 'teacher.pth')
+    cfg = load_config('configs/ts_lite0_vit_cos_global.py', options, data=data)
+    cfg.model.teacher.backbone.backbone.update(TINY_VIT)
+    control = load_config(cfg.control, {**SMALL, 'img_size': 112, 'frozen': False}, data=data)
+    assert control.model == cfg.model.student
+    runner = train(cfg, tmp_path / 'work')
+    assert {'train/loss_bce', 'train/loss_kt'} <= set(runner.message_hub.log_scalars)
+    before = torch.load(tmp_path / 'teacher.pth', weights_only=False)['state_dict']
+    after = runner.model.teacher.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items() if name in after)
+    maps = load_config('configs/pseudo/gradcam_ms.py', {**MAPS, 'img_size': 112, 'method': 'cam'}, data=data)
     make_pseudo(maps, tmp_path / 'work' / 'epoch_1.pth', tmp_path / 'out')
     masks_of(tmp_path / 'out')
 

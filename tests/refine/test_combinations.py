@@ -23,6 +23,8 @@ VIT = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch14_reg4_dinov2', 'pa
 ROPE = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch16_dinov3', **TINY}
 WITHOUT_TOKENS = {'type': 'mmwsss.TimmTokens', 'name': 'vit_base_patch16_siglip_gap_224', **TINY}
 EVA = {'type': 'mmwsss.TimmTokens', 'name': 'eva02_tiny_patch14_224', 'patch_size': 16, **TINY}
+DINOV2 = {'type': 'mmwsss.TimmTokens', 'name': 'vit_small_patch14_dinov2', 'patch_size': 16, **TINY}
+OF_CLIP = {'type': 'mmwsss.TimmTokens', 'name': 'vit_base_patch16_clip_quickgelu_224', **TINY}
 DEIT = {'type': 'mmwsss.TimmTokens', 'name': 'deit3_small_patch16_224', **TINY}
 OURS = {
     'type': 'mmwsss.TokenMapVisionTransformer',
@@ -39,18 +41,25 @@ OF_MMPRETRAIN = {
 }
 SWIN = {'img_size': 64, 'embed_dim': 24, 'depths': (1, 1, 1, 1), 'num_heads': (1, 1, 2, 2), 'window_size': 2}
 PCM = {'type': 'mmwsss.PCMHead', 'map_channels': 'classes', 'hidden_channels': 16, 'feature_channels': 8}
+TOKEN, PATCHES = ({'type': f'mmwsss.{name}', 'in_channels': 24} for name in ('ClassTokenHead', 'PooledHead'))
 MODELS_AND_MAPS = {
     'CNN': (CNN, {'type': 'mmwsss.PooledHead', 'in_channels': 512}, ('cam', 'gradcam', 'gradcampp', 'layercam')),
     'CNN with PCM': (CNN, {**PCM, 'in_channels': (256, 512), 'correlation_channels': 16}, ('pcm', 'gradcam')),
     'kept CNN': ({'type': KEPT, 'backbone': CNN}, {'type': 'mmwsss.PooledHead', 'in_channels': 512}, ('cam',)),
-    'kept ViT': ({'type': KEPT, 'backbone': VIT}, {'type': 'mmwsss.PooledHead', 'in_channels': 24}, ('cam',)),
+    'kept ViT': ({'type': KEPT, 'backbone': VIT}, PATCHES, ('cam',)),
     **{
-        name: (backbone, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout', 'acr'))
+        name: (backbone, TOKEN, ('gradcam', 'rollout', 'acr', 'acr_unrefined'))
         for name, backbone in {'ViT with registers': VIT, 'ViT with rotary positions': ROPE, 'our ViT': OURS}.items()
     },
-    'SigLIP': (WITHOUT_TOKENS, {'type': 'mmwsss.PooledHead', 'in_channels': 24}, ('cam', 'gradcam')),
-    'EVA-02': (EVA, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
-    'DeiT-III': (DEIT, {'type': 'mmwsss.ClassTokenHead', 'in_channels': 24}, ('gradcam', 'rollout')),
+    'SigLIP': (WITHOUT_TOKENS, PATCHES, ('cam', 'gradcam')),
+    **{
+        name: (backbone, TOKEN, ('gradcam', 'rollout', 'acr'))
+        for name, backbone in {'EVA-02': EVA, 'DeiT-III': DEIT, 'DINOv2': DINOV2, 'CLIP as a backbone': OF_CLIP}.items()
+    },
+    **{
+        f'patches of {name}': (backbone, PATCHES, ('cam', 'gradcampp', 'layercam'))
+        for name, backbone in {'DINOv3': ROPE, 'EVA-02': EVA, 'DeiT-III': DEIT, 'DINOv2': DINOV2}.items()
+    },
     'TransCAM': (MIXED, {'type': 'mmwsss.TransCAMHead', 'in_channels': (64, 24)}, ('transcam',)),
     'timm itself, CNN': (('timm', 'resnet18', {}), None, ('gradcam', 'layercam')),
     'timm itself, ViT': (('timm', 'vit_tiny_patch16_224', {'dynamic_img_size': True, **TINY}), None, ('gradcam',)),
@@ -115,18 +124,25 @@ def refiners(folder):
         state = {'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {'cfg': cfg.pretty_text}}
     torch.save(state, folder / 'affinity.pth')
     steps = [FeatureAffinityRefine(CNN, max_side=64), PARRefine(3, max_side=40)]
+    learned, crf = AffinityRefine(folder / 'affinity.pth', beta=2), CRFRefine(backend='torch', num_iters=1)
     return {
         'PAR': steps[1],
         'features of a CNN': steps[0],
         'features of a CNN, then PAR': lambda results: steps[1](steps[0](results)),
-        'affinities that learn': AffinityRefine(folder / 'affinity.pth', beta=2),
+        'features of a CNN, then CRF': lambda results: crf(steps[0](results)),
+        'affinities that learn, then PAR': lambda results: steps[1](learned(results)),
+        'affinities that learn': learned,
         'features of a ViT': FeatureAffinityRefine(VIT, max_side=64),
-        'CRF': CRFRefine(backend='torch', num_iters=1),
+        'CRF': crf,
         'made masks': SAMRefine(masks=folder, min_iou=0.05),
     }
 
 
-TILED = [('CNN', 'cam'), ('kept CNN', 'cam'), ('SigLIP', 'cam'), ('CNN with PCM', 'pcm')]
+TILED = [
+    ('CNN', 'cam'), ('kept CNN', 'cam'), ('SigLIP', 'cam'), ('CNN with PCM', 'pcm'), ('our ViT', 'gradcam'),
+    ('ViT with rotary positions', 'rollout'), ('DeiT-III', 'acr'), ('timm itself, CNN', 'gradcam'),
+    ('torchvision itself', 'gradcam'), ('MMPretrain itself', 'gradcam'), ('CLIP', 'clip'),
+]  # fmt: skip
 CASES = [(*pair, None) for pair in PAIRS] + [(*pair, {'size': 32, 'overlap': 0.25}) for pair in TILED]
 
 
