@@ -36,10 +36,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--vary', nargs='+', default=[], metavar='NAME=A,B,C', help='variables of the configs: bg_exponent=1,4,16'
     )
-    parser.add_argument('--rule', help='see mmwsss.evaluation.rules.RULES')
+    parser.add_argument(
+        '--rule', help='composites_then_own, otsu, image_labels, own, ...: mmwsss.evaluation.rules.RULES'
+    )
     parser.add_argument('--split', choices=('aside', 'val', 'test', 'train'), help='whose image labels are looked at')
     parser.add_argument('--frames', type=int, default=300, help='most frames with a class, and most without')
-    parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
+    parser.add_argument(
+        '--composites',
+        type=int,
+        help='of generated smoke; 0: the class is something else (default: 264 of data with one class, 0 of several)',
+    )
     parser.add_argument('--views', action='store_true', help='also look at mirrored frames, which some rules need')
     parser.add_argument('--keep', metavar='DIR', help='keep what was seen of each candidate')
     parser.add_argument('--out', help='also write the choice to this JSON file')
@@ -66,7 +72,7 @@ def varied(texts: list[str]) -> dict[str, list[Any]]:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """The choice, and what stood beside it."""
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations  # imports the networks
-    from mmwsss.apis.evidence import EvidencePlan
+    from mmwsss.apis.evidence import EvidencePlan, composites_of
     from mmwsss.apis.score_maps import data_split, split_name
     from mmwsss.config import load_config
     from mmwsss.config.options import ABSENT, parse_text, split_options
@@ -86,8 +92,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 name = name.replace('/', '_')
                 candidates.append(Candidate(name, cfg, checkpoint, values, model_config_of(args), peer))
     split = split_name(candidates[0].cfg, args.split)
-    root = data_split(candidates[0].cfg, split).metainfo['image_root']
-    plan = EvidencePlan(args.frames, args.composites, args.views, grouping=grouping_of(args, root))
+    dataset = data_split(candidates[0].cfg, split)
+    composites = composites_of(dataset, args.composites)
+    grouping = grouping_of(args, dataset.metainfo['image_root'])
+    plan = EvidencePlan(args.frames, composites, args.views, grouping=grouping)
     best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep)
     return {
         'split': split,

@@ -28,7 +28,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threshold', type=float, required=True, help='where scores are cut; mmwsss choose finds one')
     parser.add_argument('--split', choices=('aside', 'val', 'test', 'train'), help='whose frames are looked at')
     parser.add_argument('--frames', type=int, default=300, help='most frames with a class, and most without')
-    parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
+    parser.add_argument(
+        '--composites',
+        type=int,
+        help='of generated smoke; 0: the class is something else (default: 264 of data with one class, 0 of several)',
+    )
     parser.add_argument('--out', help='also write the figures to this JSON file')
     parser.add_argument('--page', help='also write an HTML page with pictures of what is missed')
     add_grouping_arguments(parser)
@@ -41,13 +45,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """The figures."""
     cfg, model_cfg = config_of(args), model_config_of(args)
     from mmwsss.apis import init_for_maps  # imports the networks
-    from mmwsss.apis.evidence import EvidencePlan
+    from mmwsss.apis.evidence import EvidencePlan, composites_of
     from mmwsss.apis.measuring import measure_masks
     from mmwsss.apis.score_maps import data_split, split_name
 
     split = split_name(cfg, args.split)
     dataset = data_split(cfg, split)
-    plan = EvidencePlan(args.frames, args.composites, grouping=grouping_of(args, dataset.metainfo['image_root']))
+    grouping = grouping_of(args, dataset.metainfo['image_root'])
+    plan = EvidencePlan(args.frames, composites_of(dataset, args.composites), grouping=grouping)
     model = init_for_maps(cfg, args.checkpoint, model_cfg)
     return {'split': split, **measure_masks(cfg, model, dataset, args.threshold, plan)}
 

@@ -1,6 +1,7 @@
 # Masks without any training: pictures and the names of the classes, or pictures with image labels, through CLIP.
 #   python tools/pipeline.py configs/pipelines/clip.py --cfg-options clip=weights/ViT-B-16.pt images=/path/to/pictures \
-#     class_names="['smoke']" background="['sky','cloud','chimney','tree','building']"
+#     class_names="['smoke']" background="['sky','cloud','chimney','tree','building']" --trust-checkpoints
+# OpenAI publishes CLIP as a compiled network, which has to be trusted.
 # With labels=labels.csv (path,label; relative to images) masks are of the labels' classes alone; without, of those that
 # CLIP sees. segmentor=True trains an ordinary segmentor on the masks; pixels below the confidence teach it nothing (the
 # confidence-guided loss of CLIP-ES).

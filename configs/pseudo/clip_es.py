@@ -1,5 +1,6 @@
-# CLIP-ES: masks from pictures, their labels and the names of the classes; nothing is trained. The checkpoint is CLIP's:
-#   python tools/make_pseudo.py configs/pseudo/clip_es.py weights/ViT-B-16.pt --out work_dirs/clip_es
+# CLIP-ES: masks from pictures, their labels and the names of the classes; nothing is trained. The checkpoint is CLIP's,
+# which OpenAI publishes as a compiled network, so that it has to be trusted:
+#   python tools/make_pseudo.py configs/pseudo/clip_es.py weights/ViT-B-16.pt --out masks --trust-checkpoints
 # Pictures keep their size. Pixels that the CRF is not sure of get the ignore label (the paper's confidence-guided
 # loss).
 _base_ = '../_base_/data_sets.py'

@@ -45,6 +45,13 @@ class EvidencePlan:
     composer: Mapping[str, Any] = field(default_factory=dict)
 
 
+def composites_of(dataset: ImageDataset, wanted: int | None = None) -> int:
+    """How many composites to look at: what is wanted, else 264 of data with one class; several are no smoke."""
+    if wanted is not None:
+        return wanted
+    return EvidencePlan.composites if len(dataset.metainfo['classes']) == 1 else 0
+
+
 class _Mirrored:
     """The frames of a data set, left and right exchanged."""
 

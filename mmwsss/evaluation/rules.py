@@ -233,7 +233,13 @@ RULES: dict[str, Rule] = {
         Rule('fixed_0.5', fixed(0.5)),
     )
 }
-"""Every rule by its name."""
+"""Every rule by its name.
+
+``composites_C`` is :func:`~mmwsss.evaluation.composite_figures.composites_iou` with smoke from the opacity C on. Of
+``composites_then_X`` the threshold is that of ``composites_0.1``, and candidates are ranked by X at that threshold.
+``composites_labels`` and ``pu_own`` are the means of two curves. What ``erase_keep`` reads comes from
+:func:`mmwsss.apis.judge.erase_and_keep`; the others are the functions of this module that have their names.
+"""
 
 
 def find_rule(name: str) -> Rule:

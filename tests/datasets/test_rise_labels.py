@@ -25,6 +25,7 @@ def test_researchers_go_before_citizens():
     assert state_of({'label_state': 23, 'label_state_admin': -2}, 'x') is None  # a researcher discarded it
     assert state_of({'label_state': 23, 'label_state_admin': -1}, 'x') == 23
     assert state_of({'label_state': -1, 'label_state_admin': 47}, 'x') == 47
+    assert label_of_state(state_of({'label_state': 20, 'label_state_admin': 23}, 'x')) == ('smoke', None)
     assert state_of({'label_state': 16, 'label_state_admin': -1}, 'x') == 16
     assert state_of({'label_state': 3, 'label_state_admin': -2}, 'x') is None
     with pytest.raises(ValueError, match="Expected a number as label_state_admin in x, but got 'yes'"):
@@ -42,15 +43,15 @@ def test_frames_with_their_clips_votes(tmp_path):
         for _ in range(3):
             writer.write(np.full((32, 32, 3), 90, np.uint8))
         writer.release()
-    assert read_labels(tmp_path / 'meta.json')['cam a/one'] is None
-    assert read_votes(tmp_path / 'meta.json', 'majority')['cam b/one'] == ('no_smoke', (2, 1))
+    assert read_labels(tmp_path / 'meta.json', 'agreed')['cam a/one'] is None
+    assert read_votes(tmp_path / 'meta.json')['cam b/one'] == ('no_smoke', (2, 1))
     out = tmp_path / 'out'
-    counts, failed = extract_frames(tmp_path / 'videos', out, '2', tmp_path / 'meta.json', agreement='majority')
+    counts, failed = extract_frames(tmp_path / 'videos', out, '2', tmp_path / 'meta.json')
     assert not failed and counts['clips'] == 3 and counts['without_label'] == 2
     with open(out / 'labels.csv', newline='') as handle:
         rows = {row.pop('path'): tuple(row.values()) for row in csv.DictReader(handle)}
     assert len(rows) == 6 and rows['smoke/cam a/one_00000.jpg'] == ('smoke', '2', '1')
     assert rows['smoke/cam a/two_00002.jpg'] == ('smoke', '', '')
     assert rows['no_smoke/cam b/one_00000.jpg'] == ('no_smoke', '2', '1')
-    extract_frames(tmp_path / 'videos', tmp_path / 'plain', '2', tmp_path / 'meta.json')
+    extract_frames(tmp_path / 'videos', tmp_path / 'plain', '2', tmp_path / 'meta.json', agreement='agreed')
     assert not (tmp_path / 'plain' / 'labels.csv').exists()

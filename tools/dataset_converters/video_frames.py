@@ -24,8 +24,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--votes',
         choices=('agreed', 'majority', 'any'),
-        default='agreed',
-        help='labels of RISE that count: agreed by two, by two of three, or of one; the last two write labels.csv',
+        default='majority',
+        help='labels of RISE that count: agreed by two, by two of three (default), or of one; the last two write '
+        'labels.csv',
     )
     parser.add_argument('--classes', nargs='+', help='only these classes')
     return parser.parse_args()

@@ -28,6 +28,8 @@ Other states (discord, nothing yet, discarded) say nothing. Source: the document
 labelling tool."""
 
 
+_OF_RESEARCHERS = {23: 47, 16: 32}
+"""What two citizens agree on is as sure as can be where a researcher says it."""
 DISCARDED = -2
 """A clip that is bad, whatever others said of it."""
 
@@ -53,13 +55,13 @@ def state_of(entry: Mapping[str, Any], where: str) -> int | None:
         except (TypeError, ValueError) as error:
             raise InputError(f'Expected a number as {key} in {where}, but got {entry[key]!r}.') from error
         if state in STATES:
-            return state
+            return _OF_RESEARCHERS.get(state, state) if key == 'label_state_admin' else state
         if state == DISCARDED:
             return None
     return None
 
 
-def label_of_state(state: int | None, agreement: str = 'agreed') -> tuple[str | None, tuple[int, int] | None]:
+def label_of_state(state: int | None, agreement: str = 'majority') -> tuple[str | None, tuple[int, int] | None]:
     """Class and votes of a state.
 
     Args:
@@ -72,7 +74,7 @@ def label_of_state(state: int | None, agreement: str = 'agreed') -> tuple[str | 
     Raises:
         ValueError: If the agreement is none of those.
 
-    >>> label_of_state(19), label_of_state(19, 'majority')
+    >>> label_of_state(19, 'agreed'), label_of_state(19)
     ((None, None), ('smoke', (2, 1)))
     """
     if agreement not in AGREEMENTS:

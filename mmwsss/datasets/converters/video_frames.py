@@ -42,7 +42,7 @@ def frame_numbers(choice: str, total: int) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, total - 1, min(int(choice), total))})
 
 
-def read_labels(path: str | Path, agreement: str = 'agreed') -> dict[str, str | None]:
+def read_labels(path: str | Path, agreement: str = 'majority') -> dict[str, str | None]:
     """Class by a clip's name or path (without suffix); None where its label is undecided.
 
     Args:
@@ -56,7 +56,7 @@ def read_labels(path: str | Path, agreement: str = 'agreed') -> dict[str, str | 
     return {key: label for key, (label, _) in read_votes(path, agreement).items()}
 
 
-def read_votes(path: str | Path, agreement: str = 'agreed') -> dict[str, tuple[str | None, tuple[int, int] | None]]:
+def read_votes(path: str | Path, agreement: str = 'majority') -> dict[str, tuple[str | None, tuple[int, int] | None]]:
     """As :func:`read_labels`, with the votes for and against the class; None where nobody doubts it."""
     path = Path(path)
     found: dict[str, tuple[str | None, tuple[int, int] | None]] = {}
@@ -130,7 +130,7 @@ def extract_frames(
     frames: str = 'first_middle',
     labels: str | Path | None = None,
     classes: Sequence[str] | None = None,
-    agreement: str = 'agreed',
+    agreement: str = 'majority',
 ) -> tuple[Counter, dict[str, str]]:
     """Write frames as ``<out_dir>/<class>/<folders>/<clip>_<number>.jpg``; a second call goes on where it stopped.
 
@@ -143,8 +143,8 @@ def extract_frames(
         frames: See :func:`frame_numbers`.
         labels: See :func:`read_labels`; without it a clip's class is the name of its folder.
         classes: Only these classes (for example RISE's ``no_smoke``).
-        agreement: Which of RISE's labels count. Where it is more than ``'agreed'``, ``labels.csv`` in the output folder
-            has every picture with the votes of its clip: ``path,label,votes_for,votes_against``.
+        agreement: Which of RISE's labels count. Where it is more than ``'agreed'`` and there are votes, ``labels.csv``
+            in the output folder has every picture with the votes of its clip: ``path,label,votes_for,votes_against``.
 
     Returns:
         Pictures by class, with ``clips`` and ``without_label``; and the reason by path of each clip that failed.
@@ -177,7 +177,7 @@ def extract_frames(
                     counts['clips'] += 1
             except (ValueError, OSError) as error:
                 failed[str(videos / path)] = str(error)
-    if voted is not None and agreement != 'agreed':
+    if voted is not None and agreement != 'agreed' and any(votes for _, votes in voted.values()):
         _write_votes(Path(out_dir), voted)
     return counts, failed
 
