@@ -28,7 +28,8 @@ class MadeMasks:
     * a **COCO file** with ``images`` and ``annotations``; categories are not read. An image is found by its
       ``file_name``, with as many of its folders as the file names.
 
-    A segmentation is a run-length code of COCO, compressed or plain, or a list of polygons.
+    A segmentation is a run-length code of COCO, compressed or plain, or a list of polygons. Two images that would share
+    a file are refused; of processes that refine side by side each sees its own images alone.
 
     Args:
         source: The folder or the file.
