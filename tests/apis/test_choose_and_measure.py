@@ -78,4 +78,4 @@ def test_the_tools(trained, tmp_path):  # noqa: F811
     assert agreed['rule'] == 'agreement' and agreed['candidates'][0]['score'] == pytest.approx(1)  # with itself
     measured = run('measure', path, '--threshold', chosen['threshold'], '--page', tmp_path / 'page.html')
     assert measured['threshold'] == chosen['threshold'] and 0 <= measured['iou']['value'] <= 1
-    assert (tmp_path / 'page.html').is_file()
+    assert (tmp_path / 'page.html').is_file() and measured['split'] == chosen['split'] == 'train'

@@ -35,6 +35,19 @@ def test_only_images_without_a_class(toy):
         NegativeView(source(toy, classes=['no_smoke', 'smoke'], negative_classes=[]))
 
 
+def test_doubtful_images_are_no_background(toy):
+    """Two of three who said "none" are no certainty; four are."""
+    names = [f'sub{index % 2}/picture {index}.jpg' for index in (2, 5, 8, 11)]
+    votes = ['no_smoke,2,1', 'no_smoke,2,0', 'no_smoke,,', 'no_smoke,9,1']
+    rows = [f'{name},{given}' for name, given in zip(names, votes)] + ['sub0/picture 0.jpg,smoke,,']
+    (toy / 'votes.csv').write_text('\n'.join(['path,label,votes_for,votes_against', *rows]) + '\n')
+    shown = NegativeView(source(toy, ann_file='votes.csv', classes=['smoke']), pipeline=[])
+    kept = [shown.get_data_info(index)['img_path'].rsplit(' ', 1)[1] for index in range(len(shown))]
+    assert kept == ['5.jpg', '8.jpg', '11.jpg']
+    with pytest.raises(ValueError, match='show one with a probability above -1'):
+        NegativeView(source(toy), doubt=-1)
+
+
 def test_smoke_comes_with_its_mask(toy):
     pipeline = [
         {'type': 'mmwsss.LoadPicture'},
