@@ -179,7 +179,7 @@ def families(args: argparse.Namespace) -> None:
             found = in_process(lambda name=name, size=size: measure_family(name, size, args.rounds))
             row += [found['bare'], found['ours'], found['above']]
         rows.append(row)
-    columns = ('bare pass', 'map', 'MiB above the network')
+    columns = ('bare pass', 'map', 'MiB')
     table(('network', *(f'{column} at {size}' for size in args.sizes for column in columns)), rows)
 
 
