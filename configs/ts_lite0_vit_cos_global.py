@@ -9,7 +9,6 @@ vit_name = 'vit_small_patch16_dinov3.lvd1689m'  # as in the teacher's training
 vit_channels = 384
 img_size = 224
 lr = 1e-3
-frozen = False
 kt_weight = 1.0
 
 _student = dict(_base_.model, backbone=_base_._backbone)
@@ -37,14 +36,18 @@ model = dict(
     student_map='class_maps',
     kt_loss=dict(type='mmwsss.CosineGlobalKTLoss', loss_weight=kt_weight),
 )
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type='mmwsss.LoadPicture'),
-            dict(type='Resize', scale=(img_size, img_size)),
-            dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-            dict(type='PackInputs'),
-        ]
-    )
-)
+train_pipeline = [
+    dict(type='mmwsss.LoadPicture'),
+    dict(type='Resize', scale=(img_size, img_size)),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='PackInputs'),
+]
+test_pipeline = [
+    dict(type='mmwsss.LoadPicture'),
+    dict(type='Resize', scale=(img_size, img_size)),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = _base_.val_set and dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = _base_.test_set and dict(dataset=dict(pipeline=test_pipeline))
 optim_wrapper = dict(optimizer=dict(lr=lr))
