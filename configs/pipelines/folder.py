@@ -49,18 +49,16 @@ _maps = dict(
     of='chosen' if plumes else 'segmentor',
     options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
-_blocks = dict(blocks=blocks, **(dict(block_table=block_table, block_columns=block_columns) if block_table else {}))
-_frames = _blocks if blocks or block_table else dict(blocks=r'([^/]+)$')  # each frame is a block where nothing tells
 _free = dict() if plumes else dict(composites=0, threshold=0.5)  # nothing can be generated; masks are plain ones
 runs = dict(
     bound=dict(
         _maps,
         action='calibrate',
-        settings=dict(**_blocks, alpha=alpha, **(dict(split='aside') if _aside else {})),
+        settings=dict(**_base_._blocks, alpha=alpha, **(dict(split='aside') if _aside else {})),
     ),
     measured=dict(
         _maps,
         action='measure',
-        settings=dict(**_frames, **_free),
+        settings=dict(**_base_._frames, **_free),
     ),
 )
