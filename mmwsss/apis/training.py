@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from mmwsss.structures.output_marker import mark_output
 from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.weights.checkpoints import check_checkpoint, weights_only
 from mmwsss.weights.pretrained import resolve_pretrained
+
+_runners = count(1)
+"""Numbers of the runners of this process."""
 
 
 def prepare(cfg: Config, work_dir: str | Path | None, launcher: str = 'none', amp: bool = False) -> Config:
@@ -149,6 +153,9 @@ def fit_batches(cfg: Config) -> str | None:
 
 
 def _build_runner(cfg: Config, quiet: bool) -> Runner:
+    number = next(_runners)
+    if number > 1:  # MMEngine knows loggers, message hubs and visualizers by name and second: two runners would share them
+        cfg.experiment_name = f'{cfg.get("experiment_name") or Path(cfg.filename or "run").stem}-{number}'
     if not quiet:
         return Runner.from_cfg(cfg)
     cfg.log_level = 'WARNING'

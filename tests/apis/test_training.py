@@ -35,6 +35,17 @@ def test_a_training_on_five_images_takes_its_steps(tmp_path, caplog):
 
 
 @pytest.mark.filterwarnings('ignore')
+def test_two_trainings_of_one_second_share_nothing(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmengine.runner.runner.time.time', lambda: 1e9)
+    first, second = (train(config(toy, epochs=1), tmp_path / name, quiet=True) for name in ('first', 'second'))
+    assert first.timestamp == second.timestamp
+    for part in ('logger', 'message_hub', 'visualizer'):
+        assert getattr(first, part) is not getattr(second, part)
+    for name in ('first', 'second'):
+        assert list((tmp_path / name).glob('*/vis_data/scalars.json'))
+
+
+@pytest.mark.filterwarnings('ignore')
 def test_no_batch_of_a_single_image_in_a_segmentor(tmp_path):
     """17 images in batches of 16 leave one: batch norm cannot learn from it."""
     root = write_toy(tmp_path / 'toy', 5)
