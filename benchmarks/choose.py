@@ -10,6 +10,7 @@ import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
 import ast
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
     parser.add_argument('--no-views', action='store_true', help='look at no mirrored frames')
     parser.add_argument('--no-judge', action='store_true', help='ask no judge (it takes the longest)')
+    parser.add_argument('--max-alarms', type=float, help='of mmwsss choose, for every rule')
     parser.add_argument('--threads', type=int, default=1)
     return parser.parse_args()
 
@@ -109,9 +111,11 @@ class Candidate:
         return Evidence.load(path)
 
 
-def rule_row(rule: str, evidence: dict[str, Evidence], truths: dict[str, dict[str, np.ndarray]]) -> list[str] | None:
+def rule_row(
+    rule: str, evidence: dict[str, Evidence], truths: dict[str, dict[str, np.ndarray]], max_alarms: float | None
+) -> list[str] | None:
     """A rule's regrets and its tau; None where the evidence has not what it needs."""
-    rule_of = choose_by_default if rule == DEFAULT else lambda given: choose(given, rule)
+    rule_of = partial(choose_by_default if rule == DEFAULT else partial(choose, rule=rule), max_alarms=max_alarms)
     try:
         single = {name: rule_of({name: one}) for name, one in evidence.items()}
         best = rule_of(evidence)
@@ -167,7 +171,9 @@ def main() -> None:
         print(f'\nlabels of {split}; regret of the threshold alone: mean and most over candidates; of candidate and '
               'threshold; tau over all settings, and over candidates')  # fmt: skip
         columns = ('own t, mean', 'most', 'both', 'tau', 'tau of candidates')
-        rows = [row for rule in (DEFAULT, *RULES) if (row := rule_row(rule, evidence, truths)) is not None]
+        rows = [
+            row for rule in (DEFAULT, *RULES) if (row := rule_row(rule, evidence, truths, args.max_alarms)) is not None
+        ]
         table(('rule', *(f'{judged}: {column}' for judged in truths for column in columns), 'choice'), rows)
         if args.composites:
             print('\nIoU at the threshold that composites choose: expected by them, by the scores, by pu; true')

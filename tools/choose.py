@@ -39,6 +39,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--rule', help='composites_then_own, otsu, image_labels, own, ...: mmwsss.evaluation.rules.RULES'
     )
+    parser.add_argument(
+        '--max-alarms',
+        type=float,
+        metavar='SHARE',
+        help='most of the frames without a class that may have a mask above 1 %% of the area: 0.05',
+    )
     parser.add_argument('--split', choices=('aside', 'val', 'test', 'train'), help='whose image labels are looked at')
     parser.add_argument('--frames', type=int, default=300, help='most frames with a class, and most without')
     parser.add_argument(
@@ -96,7 +102,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     composites = composites_of(dataset, args.composites)
     grouping = grouping_of(args, dataset.metainfo['image_root'])
     plan = EvidencePlan(args.frames, composites, args.views, grouping=grouping)
-    best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep)
+    best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep, args.max_alarms)
     return {
         'split': split,
         'rule': choice.rule,

@@ -15,6 +15,7 @@ composite_epochs = 20  # of 30 steps: the segmentor that sees generated plumes a
 round_epochs = 15  # of 30 steps: each of the two rounds after it; without plumes, the segmentor
 last_size = 192  # img_size of the last round, and of a classifier without teacher and student
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
+max_alarms = 0.05  # most of the smoke-free frames that may have a mask above 1 % of the area at the chosen threshold
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 block_table = None  # in its place a CSV below the data's folder, with
 block_columns = ['path', 'block']  # these columns of the image and of its block
@@ -61,7 +62,7 @@ _rounds = dict(
         **_scores,  # one view, as in what comes of it
         action='choose',
         of=['segmentor_1', 'segmentor_2'],
-        settings=_frames,
+        settings=dict(_frames, max_alarms=max_alarms),
     ),
     final=dict(
         config='configs/seg/lite0_plumes_pseudo.py',

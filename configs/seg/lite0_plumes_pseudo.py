@@ -11,6 +11,7 @@ head_channels = 64
 segmentor_init = None  # checkpoint of a whole segmentor to start from, such as the one that made the masks
 crop_ratio = 0.63  # smallest side of a crop, share of the picture's
 plume_chance = 0.55  # of smoke in a smoke-free image
+plume_cut = 0.2  # opacity from which on generated smoke belongs to the mask
 lookalike_chance = 0.0  # of a cloud, haze, fog, glare or dirt, with smoke and without
 class_index = 0  # of smoke among the classes
 
@@ -48,6 +49,7 @@ plume_pipeline = [
         type='mmwsss.PastePlume',
         prob=plume_chance,
         class_index=class_index,
+        cut=plume_cut,
         lookalike=lookalike_chance,
         seed=_base_.seed,
     ),

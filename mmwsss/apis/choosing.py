@@ -57,6 +57,7 @@ def choose_candidate(
     rule: str | None = None,
     plan: EvidencePlan | None = None,
     keep: str | Path | None = None,
+    max_alarms: float | None = None,
 ) -> tuple[Candidate, Choice]:
     """Look at frames with every candidate, and choose.
 
@@ -67,6 +68,7 @@ def choose_candidate(
             :func:`~mmwsss.evaluation.choosing.choose_by_default`.
         plan: Which frames, and how.
         keep: Folder where each candidate's evidence is kept (``NAME.npz``).
+        max_alarms: Of :func:`~mmwsss.evaluation.choosing.choose`.
 
     Raises:
         KeyError: If there is no such rule.
@@ -92,5 +94,5 @@ def choose_candidate(
         evidence[candidate.name] = collect_evidence(candidate.cfg, model, dataset, plan, judge, peer or None)
         if keep is not None:
             evidence[candidate.name].save(Path(keep) / f'{candidate.name}.npz')
-    choice = choose_by_default(evidence) if rule is None else choose(evidence, rule)
+    choice = choose_by_default(evidence, max_alarms) if rule is None else choose(evidence, rule, max_alarms)
     return next(candidate for candidate in candidates if candidate.name == choice.candidate), choice

@@ -154,7 +154,7 @@ def fit_batches(cfg: Config) -> str | None:
 
 def _build_runner(cfg: Config, quiet: bool) -> Runner:
     number = next(_runners)
-    if number > 1:  # MMEngine knows loggers, message hubs and visualizers by name and second: two runners would share them
+    if number > 1:  # MMEngine knows loggers, message hubs, visualizers by name and second: two runners would share them
         cfg.experiment_name = f'{cfg.get("experiment_name") or Path(cfg.filename or "run").stem}-{number}'
     if not quiet:
         return Runner.from_cfg(cfg)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmwsss.evaluation.composite_figures import lose_composites, sees_composites
 from mmwsss.evaluation.evidence import THRESHOLDS, Evidence
+from mmwsss.evaluation.figures import ALARM_AREAS
 from mmwsss.evaluation.rules import find_rule
 from mmwsss.utils.errors import InputError
 
@@ -29,7 +30,7 @@ class Choice:
         score: The rule's value there.
         rule: Name of the rule.
         curves: Every candidate's curve, float (T,).
-        table: Each candidate's own threshold and value, the best first.
+        table: Each candidate's own threshold, value and share of alarms (:func:`alarm_shares`) there, the best first.
         reason: Why it was not the rule that one would expect; empty where it was.
     """
 
@@ -42,20 +43,35 @@ class Choice:
     reason: str = ''
 
 
-def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:
+def alarm_shares(evidence: Evidence) -> np.ndarray:
+    """Share of the frames without a class that have an alarm: a mask of it above 1 % of the area.
+
+    Returns:
+        np.ndarray: float (T,), never growing; zeros where every frame shows the class.
+    """
+    alarms = evidence.frames.area[~evidence.frames.positive] > ALARM_AREAS[-1]
+    return alarms.mean(0) if len(alarms) else np.zeros(len(THRESHOLDS))
+
+
+def choose(candidates: Mapping[str, Evidence], rule: str, max_alarms: float | None = None) -> Choice:
     """The candidate and the threshold that a rule likes best; the first of equals.
 
     Args:
         candidates: Evidence by name, all on the same frames.
         rule: Name of one of :data:`~mmwsss.evaluation.rules.RULES`.
+        max_alarms: Largest share of the frames without a class that may have an alarm (:func:`alarm_shares`), in
+            [0, 1]: each candidate is cut at no threshold with more, where it has one with as few. It holds for these
+            frames; a bound for others is :func:`mmwsss.evaluation.conformal.bound_false_alarms`. None: no limit.
 
     Raises:
         KeyError: If there is no such rule.
-        ValueError: If there is no candidate, or a candidate lacks what the rule needs.
+        ValueError: If there is no candidate, a candidate lacks what the rule needs, or the share is not one.
     """
     chosen = find_rule(rule)
     if not candidates:
         raise InputError('Expected at least one candidate, but got none.')
+    if max_alarms is not None and not 0 <= max_alarms <= 1:
+        raise InputError(f'Expected max_alarms in [0, 1], but got {max_alarms}.')
     curves: dict[str, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
     for name, evidence in candidates.items():
@@ -65,14 +81,19 @@ def choose(candidates: Mapping[str, Evidence], rule: str) -> Choice:
             raise InputError(
                 f'Expected {" and ".join(chosen.needs)} for the rule {rule!r}, but the candidate {name} has none.'
             )
-        place = int(np.nanargmax(curve))
-        rows.append({'candidate': name, 'threshold': float(THRESHOLDS[place]), 'score': float(ranking[place])})
+        place, alarms = int(np.nanargmax(curve)), alarm_shares(evidence)
+        if max_alarms is not None and alarms[place] > max_alarms:
+            allowed = alarms <= max(max_alarms, alarms[-1])
+            limited = np.where(allowed, curve, np.nan)
+            place = int(np.nanargmax(limited)) if np.isfinite(limited).any() else int(np.argmax(allowed))
+        row = {'candidate': name, 'threshold': float(THRESHOLDS[place]), 'score': float(ranking[place])}
+        rows.append({**row, 'alarms': float(alarms[place])})
     rows.sort(key=lambda row: -row['score'])  # stable: the first of equals
     best = rows[0]
     return Choice(best['candidate'], best['threshold'], best['score'], rule, curves, rows)
 
 
-def choose_by_default(candidates: Mapping[str, Evidence]) -> Choice:
+def choose_by_default(candidates: Mapping[str, Evidence], max_alarms: float | None = None) -> Choice:
     """The choice by :data:`DEFAULT_RULE`, or where composites say nothing by :data:`RULE_WITHOUT_COMPOSITES`.
 
     Where some candidate sees generated smoke
@@ -82,13 +103,14 @@ def choose_by_default(candidates: Mapping[str, Evidence]) -> Choice:
 
     Args:
         candidates: Evidence by name, all on the same frames.
+        max_alarms: Of :func:`choose`.
 
     Raises:
-        ValueError: If there is no candidate.
+        ValueError: If there is no candidate, or the share is not one.
     """
     composites = {name: one.composites for name, one in candidates.items() if one.composites is not None}
     if not composites:
-        return choose(candidates, RULE_WITHOUT_COMPOSITES)
+        return choose(candidates, RULE_WITHOUT_COMPOSITES, max_alarms)
     blind = [name for name, curves in composites.items() if not sees_composites(curves)]
     lost = lose_composites(composites) if len(blind) < len(composites) else []
     kept = {name: one for name, one in candidates.items() if name not in lost}
@@ -98,5 +120,5 @@ def choose_by_default(candidates: Mapping[str, Evidence]) -> Choice:
         reasons.append(
             f'generated smoke says nothing of {", ".join(blind)}, which marks it no better than marking everything'
         )
-    choice = choose(kept, RULE_WITHOUT_COMPOSITES if blind else DEFAULT_RULE)
+    choice = choose(kept, RULE_WITHOUT_COMPOSITES if blind else DEFAULT_RULE, max_alarms)
     return replace(choice, reason='; '.join(reasons))

@@ -112,7 +112,8 @@ def _split(work: Work, cfg: Config) -> str | None:
 def choose(work: Work) -> dict[str, Any]:
     """Choose a checkpoint, values of variables (``settings['vary']``) and a threshold by ``settings['rule']``.
 
-    ``settings['names']`` are the candidates' names in the order of :data:`CHECKPOINTS`.
+    ``settings['names']`` are the candidates' names in the order of :data:`CHECKPOINTS`; ``settings['max_alarms']`` is
+    that of :func:`~mmwsss.evaluation.choosing.choose`.
     """
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations
     from mmwsss.apis.score_maps import data_split
@@ -129,7 +130,9 @@ def choose(work: Work) -> dict[str, Any]:
             candidates.append(Candidate(name, cfg, checkpoint, values))
     split = _split(work, candidates[0].cfg)
     plan = _plan(settings, data_split(candidates[0].cfg, split))
-    best, choice = choose_candidate(candidates, split, settings.get('rule'), plan)
+    best, choice = choose_candidate(
+        candidates, split, settings.get('rule'), plan, max_alarms=settings.get('max_alarms')
+    )
     return {
         'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
         'figures': {

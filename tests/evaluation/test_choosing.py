@@ -227,3 +227,30 @@ def test_the_default_where_composites_say_nothing(plain):
     choice = choose_by_default({'blind': blind})
     assert choice.rule == RULE_WITHOUT_COMPOSITES and choice.reason.startswith('generated smoke says nothing of blind')
     assert choose_by_default({'blind': blind, 'plain': plain}).candidate == 'plain'
+
+
+def test_a_choice_with_few_alarms(plain):
+    """A third of the negatives have a patch of 0.5 on a tenth of the frame: below that, they alarm."""
+    rng = np.random.default_rng(4)
+    frames = FrameCurvesBuilder()
+    for index in range(30):
+        score = frame(rng, index % 2 == 0)[0]
+        if index % 6 == 1:
+            score[:4] = 0.5
+        frames.add(f'{index}.jpg', f'day {index // 4}', 0, index % 2 == 0, score)
+    clouds = Evidence(frames.build(), plain.composites)
+    free = choose_by_default({'clouds': clouds})
+    assert free.threshold < 0.5 and free.table[0]['alarms'] == pytest.approx(1 / 3)
+    assert choose_by_default({'clouds': clouds}, 0.4).threshold == free.threshold
+    limited = choose_by_default({'clouds': clouds}, 0.05)
+    assert limited.threshold == 0.5 and limited.table[0]['alarms'] == 0 and limited.rule == free.rule
+    frames = FrameCurvesBuilder()
+    for index in range(10):  # one that always alarms
+        frames.add(f'{index}.jpg', 'day', 0, index % 2 == 0, np.full((SIZE, SIZE), 0.4 + 0.6 * (index == 1)))
+    always = choose({'one': Evidence(frames.build())}, 'otsu', 0.05)
+    assert always.threshold == 0.4 and always.table[0]['alarms'] == 0.2, 'as few as there can be'
+    everything = FrameCurvesBuilder()
+    everything.add('0.jpg', 'day', 0, True, frame(rng, True)[0])
+    assert choose({'one': Evidence(everything.build())}, 'otsu', 0.0).table[0]['alarms'] == 0
+    with pytest.raises(ValueError, match=r'Expected max_alarms in \[0, 1\], but got 5'):
+        choose({'plain': plain}, 'otsu', 5)

@@ -52,6 +52,10 @@ def test_the_whole_graph_runs_and_stands(finished):
     lines = []
     Pipeline(toy_pipeline(root, work_dir), lines.append).run()
     assert sum('(stands)' in line for line in lines) == 14
+    pipeline = Pipeline(toy_pipeline(root, work_dir), lines.append)
+    chosen = pipeline.results()['chosen']['figures']['candidates']
+    assert len(chosen) == 2 and all(0 <= row['alarms'] <= 1 for row in chosen)
+    assert pipeline.cfg.runs.chosen.settings.max_alarms == 0.05
     last = summary['stages']['segmentor_2']
     assert {'iou_dataset', 'threshold'} <= set(last['at_val_threshold'])  # of its scores
     assert (
