@@ -22,7 +22,7 @@ from scipy.stats import kendalltau
 
 from mmwsss.apis import init_for_maps
 from mmwsss.apis.evidence import EvidencePlan, collect_evidence
-from mmwsss.apis.judge import Encoder, Judge
+from mmwsss.apis.judge import ERASERS, Encoder, Judge
 from mmwsss.apis.score_maps import data_split, scored_frames, split_indices
 from mmwsss.cli.host_noise import quiet_hosts
 from mmwsss.config import load_config
@@ -53,7 +53,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--evidence', nargs='+', default=['val', 'train'], help='splits whose labels rules look at')
     parser.add_argument('--judged', nargs='+', default=['val', 'test'], help='splits whose masks say how good that was')
     parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
-    parser.add_argument('--no-views', action='store_true', help='look at no mirrored frames')
+    parser.add_argument('--views', choices=('mirrored', 'scaled', 'none'), default='mirrored', help='second looks')
+    parser.add_argument('--erase', choices=tuple(ERASERS), default='fill', help='how a mask is taken out for the judge')
     parser.add_argument('--no-judge', action='store_true', help='ask no judge (it takes the longest)')
     parser.add_argument('--max-alarms', type=float, help='of mmwsss choose, for every rule')
     parser.add_argument('--threads', type=int, default=1)
@@ -105,7 +106,8 @@ class Candidate:
         """What the rules see."""
         path = Path(self.args.cache) / f'{self.name}_{split}.npz'
         if not path.exists():
-            plan = EvidencePlan(composites=self.args.composites, views=not self.args.no_views)
+            views = None if self.args.views == 'none' else self.args.views
+            plan = EvidencePlan(composites=self.args.composites, views=views, erase=self.args.erase)
             peer = init_for_maps(self.cfg, self.peer) if self.peer else None
             collect_evidence(self.cfg, self.model, data_split(self.cfg, split), plan, judge, peer).save(path)
         return Evidence.load(path)

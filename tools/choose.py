@@ -52,7 +52,16 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='of generated smoke; 0: the class is something else (default: 264 of data with one class, 0 of several)',
     )
-    parser.add_argument('--views', action='store_true', help='also look at mirrored frames, which some rules need')
+    parser.add_argument(
+        '--views',
+        nargs='?',
+        const='mirrored',
+        choices=('mirrored', 'scaled'),
+        help='a second look at every frame, which some rules need: its mirror image (default), or at a smaller size',
+    )
+    parser.add_argument(
+        '--erase', choices=('fill', 'blur'), default='fill', help='how erase_keep takes a mask out of a picture'
+    )
     parser.add_argument('--keep', metavar='DIR', help='keep what was seen of each candidate')
     parser.add_argument('--out', help='also write the choice to this JSON file')
     add_grouping_arguments(parser)
@@ -101,7 +110,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     dataset = data_split(candidates[0].cfg, split)
     composites = composites_of(dataset, args.composites)
     grouping = grouping_of(args, dataset.metainfo['image_root'])
-    plan = EvidencePlan(args.frames, composites, args.views, grouping=grouping)
+    plan = EvidencePlan(args.frames, composites, args.views, args.erase, grouping=grouping)
     best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep, args.max_alarms)
     return {
         'split': split,

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
-from mmwsss.apis.judge import Judge, erase_and_keep
+from mmwsss.apis.judge import ERASERS, Judge, erase_and_keep
 from mmwsss.apis.score_maps import scored_frames, split_indices, spread
 from mmwsss.datasets.composite_frames import CompositeFrames
 from mmwsss.datasets.groups import Grouping
@@ -20,6 +20,10 @@ from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.evaluation.evidence import CompositeCurves, CompositeCurvesBuilder, Evidence, FrameCurvesBuilder
 from mmwsss.utils.errors import InputError
+
+VIEWS = ('mirrored', 'scaled')
+"""Second looks at a frame: its mirror image, or at three quarters of the size."""
+_SCALED = 0.75
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,30 @@ class EvidencePlan:
     Attributes:
         frames: Most frames with a class, and most without; evenly spread over the data set.
         composites: Composites on frames without a class; 0: none, where the class cannot be generated.
-        views: Whether mirrored frames are looked at too.
+        views: A second look at every frame, one of :data:`VIEWS`; None: none.
+        erase: How a judge's picture loses what a mask covers, one of :data:`~mmwsss.apis.judge.ERASERS`.
         class_index: Index of the class that composites show.
         grouping: What a block is.
         seed: Of the composites.
         composer: Of :class:`~mmwsss.datasets.composites.Composer`.
+
+    Raises:
+        ValueError: If there is no such second look or way to erase.
     """
 
     frames: int = 300
     composites: int = 264
-    views: bool = False
+    views: str | None = None
+    erase: str = 'fill'
     class_index: int = 0
     grouping: Grouping = field(default_factory=Grouping)
     seed: int = 0
     composer: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, known in (('views', (None, *VIEWS)), ('erase', tuple(ERASERS))):
+            if getattr(self, name) not in known:
+                raise InputError(f'Expected {name} of {list(known)}, but got {getattr(self, name)!r}.')
 
 
 def composites_of(dataset: ImageDataset, wanted: int | None = None) -> int:
@@ -95,7 +109,7 @@ def collect_evidence(
         plan: Which of them, and how.
         judge: Also asked, where there is one; see :func:`~mmwsss.apis.judge.erase_and_keep`.
         peer: Another network of the same classes, such as the same training with another seed. Its scores of a frame
-            are the second view, in the place of the candidate's own of the mirrored frame.
+            are the second view, in the place of the candidate's own second look.
 
     Raises:
         ValueError: If no frame shows a class, or composites are wanted and every frame does.
@@ -111,8 +125,10 @@ def collect_evidence(
     views = None
     if peer is not None:
         views = _scores_of_two(cfg, (model, peer), dataset, chosen)
-    elif plan.views:
-        views = _views(cfg, model, dataset, chosen)
+    elif plan.views == 'mirrored':
+        views = _mirrored_views(cfg, model, dataset, chosen)
+    elif plan.views == 'scaled':
+        views = _scaled_views(cfg, model, dataset, chosen)
     for frame in scored_frames(cfg, model, dataset, chosen, label='frames'):
         two = None if views is None else next(views)
         labels = set(frame.info['gt_label'].tolist())
@@ -121,11 +137,11 @@ def collect_evidence(
             builder.add(frame.info['img_path'], blocks[frame.index], index, index in labels, score, view)
         if frame.index in judged:
             kept.append((frame.img, frame.scores[plan.class_index]))
-    erased = None if judge is None else erase_and_keep(judge, kept)
+    erased = None if judge is None else erase_and_keep(judge, kept, plan.erase)
     return Evidence(builder.build(), collect_composites(cfg, model, dataset, plan), erased)
 
 
-def _views(
+def _mirrored_views(
     cfg: Config, model: BaseModel, dataset: ImageDataset, chosen: Sequence[int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Scores (K, H, W) of frames and of their mirror images; flips are not averaged, which would make them equal."""
@@ -137,6 +153,17 @@ def _views(
     )
     for plain, mirrored in pairs:
         yield plain.scores, mirrored.scores[..., ::-1]
+
+
+def _scaled_views(
+    cfg: Config, model: BaseModel, dataset: ImageDataset, chosen: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Scores (K, H, W) of frames as they are seen and at three quarters of that size."""
+    smaller = copy.deepcopy(cfg)
+    smaller.pseudo.generator.scales = [_SCALED * scale for scale in cfg.pseudo.generator.scales]
+    pairs = (scored_frames(one, model, dataset, chosen, label='of two sizes') for one in (cfg, smaller))
+    for plain, small in zip(*pairs):
+        yield plain.scores, small.scores
 
 
 def _scores_of_two(

@@ -1,8 +1,9 @@
 """Runs that choose, measure and promise without a mask: image labels and generated plumes are all that they read.
 
-Their settings are those of :class:`~mmwsss.apis.evidence.EvidencePlan` (``frames``, ``composites``, ``class_index``),
-``split`` (see :func:`~mmwsss.apis.score_maps.data_split`), ``blocks``, ``block_table`` (below the data's folder) and
-``block_columns`` (see :class:`~mmwsss.datasets.groups.Grouping`), and what each function names.
+Their settings are those of :class:`~mmwsss.apis.evidence.EvidencePlan` (``frames``, ``composites``, ``views``,
+``erase``, ``class_index``, ``seed``), ``split`` (see :func:`~mmwsss.apis.score_maps.data_split`), ``blocks``,
+``block_table`` (below the data's folder) and ``block_columns`` (see :class:`~mmwsss.datasets.groups.Grouping`), and
+what each function names.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def _grouping(settings: Mapping[str, Any], dataset: ImageDataset) -> Grouping:
 def _plan(settings: Mapping[str, Any], dataset: ImageDataset) -> Any:
     from mmwsss.apis.evidence import EvidencePlan
 
-    given = {key: settings[key] for key in ('frames', 'composites', 'views', 'class_index', 'seed') if key in settings}
+    names = ('frames', 'composites', 'views', 'erase', 'class_index', 'seed')
+    given = {key: settings[key] for key in names if key in settings}
     return EvidencePlan(grouping=_grouping(settings, dataset), **given)
 
 

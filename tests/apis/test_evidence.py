@@ -1,10 +1,11 @@
 """Evidence of real networks on toy frames, and a judge that has an opinion of its own."""
 
 import numpy as np
+import pytest
 from test_calibration import load, trained  # noqa: F401
 
 from mmwsss.apis.evidence import EvidencePlan, collect_evidence, composite_sets
-from mmwsss.apis.judge import Encoder, Judge, erase_and_keep, fill, keep
+from mmwsss.apis.judge import Encoder, Judge, blur, erase_and_keep, fill, keep
 from mmwsss.apis.score_maps import data_split, scored_frames
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.transforms import LoadPicture
@@ -17,7 +18,7 @@ TINY = {'type': 'mmwsss.TimmFeatures', 'name': 'tf_efficientnet_lite0', 'out_ind
 def test_evidence_is_of_the_scores(trained):  # noqa: F811
     cfg, model = load(*trained)
     dataset = data_split(cfg, 'train')
-    plan = EvidencePlan(frames=4, composites=6, views=True, grouping=Grouping(pattern=r'(picture \d+)'))
+    plan = EvidencePlan(frames=4, composites=6, views='mirrored', grouping=Grouping(pattern=r'(picture \d+)'))
     found = collect_evidence(cfg, model, dataset, plan)
     frames = found.frames
     assert len(frames) == 8 and frames.positive.sum() == 4 and len(set(frames.blocks)) == 8
@@ -32,6 +33,23 @@ def test_evidence_is_of_the_scores(trained):  # noqa: F811
     same = collect_evidence(cfg, model, dataset, plan, peer=model)  # one that always agrees, in the mirror's place
     assert np.array_equal(same.composites.hits, composites.hits) and np.array_equal(same.frames.area, frames.area)
     assert np.array_equal(same.frames.both, same.frames.either) and np.allclose(same.frames.both, frames.area)
+
+
+def test_a_second_look_at_another_size(trained):  # noqa: F811
+    cfg, model = load(*trained)
+    cfg.pseudo.generator.size_divisor = 8  # the toy's pictures are small
+    dataset, sizes = data_split(cfg, 'train'), list(cfg.pseudo.generator.scales)
+    found = collect_evidence(cfg, model, dataset, EvidencePlan(frames=4, composites=0, views='scaled')).frames
+    assert cfg.pseudo.generator.scales == sizes, 'the config stays what it was'
+    one = next(scored_frames(cfg, model, dataset, [0])).scores[0]
+    cfg.pseudo.generator.scales = [0.75 * size for size in sizes]
+    other = next(scored_frames(cfg, model, dataset, [0])).scores[0]
+    cfg.pseudo.generator.scales = sizes
+    assert not np.allclose(one, other)
+    assert np.isclose(found.both[0, 20], ((one > THRESHOLDS[20]) & (other > THRESHOLDS[20])).mean(), atol=1e-6)
+    for name in ('views', 'erase'):
+        with pytest.raises(ValueError, match=f"Expected {name} of .*, but got 'upside_down'"):
+            EvidencePlan(**{name: 'upside_down'})
 
 
 def test_a_peer_is_asked_about_the_same_frames(trained):  # noqa: F811
@@ -95,6 +113,8 @@ def test_erase_and_keep_wants_the_object_whole_and_nothing_else():
     right = 1 - 8 / 40  # the object's own border
     best = THRESHOLDS[np.nanargmax(curve)]
     assert 0.55 <= best <= right and np.nanmax(curve) > 0.8
+    blurred = THRESHOLDS[np.nanargmax(erase_and_keep(Brightness(), frames, 'blur'))]
+    assert 0.55 <= blurred <= right
     asked = np.isfinite(curve)
     assert asked.sum() == 12 and max(curve[asked][0], curve[asked][-1]) < np.nanmax(curve) - 0.3
 
@@ -110,6 +130,8 @@ def test_fill_knows_only_what_is_around():
     filled = fill(gradient, mask)
     assert np.array_equal(filled[~mask], gradient[~mask]) and np.abs(filled.astype(int) - gradient).max() < 70
     assert fill(picture, np.ones((40, 50), bool)).shape == picture.shape
+    soft = blur(picture, mask)
+    assert np.array_equal(soft[~mask], picture[~mask]) and soft[mask].max() < 235 and soft[mask].min() > 100
     alone = keep(picture, mask)
     assert (alone[mask] == 250).all() and (alone[~mask] == 100).all()
 
