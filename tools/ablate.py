@@ -38,6 +38,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='output folder (work_dirs/ablation/<data>_<scale>)')
     parser.add_argument('--plan', action='store_true', help='with --run: print what would run, and run nothing')
     parser.add_argument('--report-only', action='store_true', help='with --run: write the tables of what is finished')
+    parser.add_argument(
+        '--results',
+        nargs='+',
+        default=[],
+        metavar='JSON',
+        help='with --run: results of the same rows with other seeds, such as of another machine (--first-seed), which '
+        'go into the table',
+    )
     add_trust_flag(parser)
     return parser.parse_args()
 
@@ -51,6 +59,7 @@ def own_rows(configs: list[str], pseudo: str | None) -> list[Row]:
 
 def run(args: argparse.Namespace) -> bool:
     """Run tables and write them; whether every row could run."""
+    from mmwsss.tables.merging import with_results_of
     from mmwsss.tables.runner import TableRunner  # not for --list: it imports the networks
 
     rows = own_rows(args.configs, args.pseudo) if args.configs else select_rows(args.run)
@@ -60,7 +69,7 @@ def run(args: argparse.Namespace) -> bool:
     if args.plan:
         print(runner.plan(rows))
         return True
-    results = runner.finished(rows) if args.report_only else runner.run(rows)
+    results = with_results_of(runner.finished(rows) if args.report_only else runner.run(rows), args.results)
     name = '_'.join(args.run or [f'configs_{Path(args.pseudo).stem}'])
     table = results_table(rows, results)
     with atomic_write(work_dir / f'{name}.md') as handle:
