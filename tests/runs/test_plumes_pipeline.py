@@ -207,6 +207,9 @@ def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
     assert free['measured']['iou']['low'] <= free['measured']['iou']['value'] <= free['measured']['iou']['high']
     assert free['bound']['alpha'] == 0.8 and free['bound']['among'] == 2 and free['bound']['needed'] == 2
     assert not free['measured']['by_frame']
+    alarms = free['chosen']['candidates'][0]['alarms']
+    said = f'of the frames without a class {100 * alarms:.1f} % have a mask above 1 % of the area there'
+    assert said in (tmp_path / 'work/report.html').read_text()
 
 
 def test_corrections_reach_the_pseudo_masks_beside_the_composites(finished, tmp_path):
