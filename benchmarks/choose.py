@@ -13,6 +13,7 @@ import ast
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -80,6 +81,7 @@ class Candidate:
         self.peer: str | None = values.pop('peer', None)
         self.cfg = load_config(config, {**values, 'dataset_root': args.dataset_root}, data=args.data)
         self._model: torch.nn.Module | None = None
+        self.key = f'{self.name}_{crc32(f"{args.data} {args.dataset_root} {rest}".encode()):08x}'
 
     @property
     def model(self) -> torch.nn.Module:
@@ -90,7 +92,7 @@ class Candidate:
 
     def truth(self, split: str) -> np.ndarray:
         """IoU of the set, (T,), over the images that show a class."""
-        path = Path(self.args.cache) / f'{self.name}_{split}_truth.npy'
+        path = Path(self.args.cache) / f'{self.key}_{split}_truth.npy'
         if not path.exists():
             init_default_scope('mmpretrain')
             dataset = DATASETS.build(self.cfg[f'{split}_set'].to_dict())
@@ -102,9 +104,14 @@ class Candidate:
             np.save(path, np.array(figures.curve()['iou_dataset'])[1:100])
         return np.load(path)
 
+    def evidence_path(self, split: str) -> Path:
+        """Where evidence of a split is kept; what is looked at is part of its name."""
+        looks = '_'.join([self.args.views, '' if self.args.no_judge else self.args.erase, str(self.args.composites)])
+        return Path(self.args.cache) / f'{self.key}_{split}_{looks}.npz'
+
     def evidence(self, split: str, judge: Judge | None) -> Evidence:
         """What the rules see."""
-        path = Path(self.args.cache) / f'{self.name}_{split}.npz'
+        path = self.evidence_path(split)
         if not path.exists():
             views = None if self.args.views == 'none' else self.args.views
             plan = EvidencePlan(composites=self.args.composites, views=views, erase=self.args.erase)
@@ -165,7 +172,7 @@ def main() -> None:
     )  # fmt: skip
     for split in args.evidence:
         judge = None
-        missing = [one for one in candidates if not (Path(args.cache) / f'{one.name}_{split}.npz').exists()]
+        missing = [one for one in candidates if not one.evidence_path(split).exists()]
         if missing and not args.no_judge:
             train = data_split(candidates[0].cfg, 'train')
             judge = Judge.learn(Encoder(), train, range(len(train)))

@@ -30,6 +30,9 @@ def parse_args() -> argparse.Namespace:
         '--risk', choices=('frames', 'pixels'), default='frames', help='frames that alarm, or pixels in masks'
     )
     parser.add_argument('--confidence', type=float, help='share of calibrations in which the bound holds, not the mean')
+    parser.add_argument(
+        '--among', type=int, default=1, help='networks that one was chosen from on these very frames: they share alpha'
+    )
     parser.add_argument('--min-share', type=float, default=0.001, help='smallest region that alarms, share of it')
     splits = ('aside', 'val', 'test', 'train')
     parser.add_argument('--split', choices=splits, default='val', help='whose frames are kept aside')
@@ -58,8 +61,8 @@ def calibrate(args: argparse.Namespace) -> dict[str, Any]:
         grouping = grouping_of(args, dataset.metainfo['image_root'])
         return collect_false_alarms(cfg, model, dataset, grouping, args.min_share, args.limit)
 
-    bound = collect(args.split).bound(args.alpha, args.risk, args.confidence)
-    result = {'split': args.split, **bound.to_dict()}
+    bound = collect(args.split).bound(args.alpha, args.risk, args.confidence, args.among)
+    result = {'split': args.split, **bound.to_dict(), 'among': args.among}
     if args.check:
         other = collect(args.check)
         risk = other.risk_at(bound.threshold, args.risk)

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     split = split_name(cfg, args.split)
     dataset = data_split(cfg, split)
     grouping = grouping_of(args, dataset.metainfo['image_root'])
-    plan = EvidencePlan(args.frames, composites_of(dataset, args.composites), grouping=grouping)
+    composites = composites_of(dataset, args.composites)
+    plan = EvidencePlan(args.frames, composites, grouping=grouping, seed=1)  # others than those that choose
     model = init_for_maps(cfg, args.checkpoint, model_cfg)
     return {'split': split, **measure_masks(cfg, model, dataset, args.threshold, plan)}
 

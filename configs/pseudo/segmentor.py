@@ -14,6 +14,13 @@ cut_posteriors = (0.5, 0.8)  # None: ignore_band counts
 cut_images = 400  # with the class, and as many without it, from which the cuts are chosen
 ignore_band = (0.2, 0.5)  # where cut_posteriors is None
 band_shares = (0.3, 0.7)  # of the 99 % quantile of the image's own probabilities
+refiner = None  # of the probabilities before the cut: 'crf', or 'par' (averaged over neighbours of like colour)
+bg_exponent = 1.0  # of the CRF: a larger one keeps weaker probabilities
+crf_preset = 'supervised'
+crf_max_side = None
+crf_backend = 'auto'
+par_iters = 20
+par_max_side = 512  # larger pictures are refined at this size
 save_cam = False
 evaluation = 'masks'
 batch_size = 16
@@ -22,6 +29,15 @@ workers = None  # processes that refine; None: as many as pay
 
 _cuts = dict(posteriors=cut_posteriors, images=cut_images, band_shares=band_shares)
 _band = dict(ignore_band=ignore_band, band_shares=band_shares)
+crf_step = dict(
+    type='mmwsss.CRFRefine',
+    preset=crf_preset,
+    bg_exponent=bg_exponent,
+    max_side=crf_max_side,
+    backend=crf_backend,
+)
+par_step = dict(type='mmwsss.PARRefine', num_iters=par_iters, max_side=par_max_side)
+cut_step = dict(type='mmwsss.ThresholdMask', **({} if cut_posteriors else _band))
 
 default_scope = 'mmpretrain'
 custom_imports = dict(imports=['mmwsss'], allow_failed_imports=False)
@@ -39,5 +55,5 @@ pseudo = dict(
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
     label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, **_cuts),
-    refine=[dict(type='mmwsss.ThresholdMask', **({} if cut_posteriors else _band))],
+    refine=[*([dict(crf=crf_step, par=par_step)[refiner]] if refiner else []), cut_step],
 )

@@ -214,13 +214,20 @@ class FalseAlarms:
         """Number of different blocks."""
         return len(self._histograms)
 
-    def bound(self, alpha: float, risk: str = 'frames', confidence: float | None = None) -> FalseAlarmBound:
+    def bound(
+        self, alpha: float, risk: str = 'frames', confidence: float | None = None, among: int = 1
+    ) -> FalseAlarmBound:
         """The smallest threshold with a bound on the risk.
+
+        A network that was chosen among m on these very frames is no longer independent of them. Each of the m is then
+        bounded by alpha / m, so that the chosen one, whichever it is, is bounded by their sum, alpha; with a confidence
+        each is bounded by alpha itself, in 1 - (1 - confidence) / m of calibrations.
 
         Args:
             alpha: The bound, in (0, 1).
             risk: One of :data:`RISKS`.
             confidence: See :func:`budget_of`.
+            among: The number m of networks that this one was chosen from on these frames.
 
         Raises:
             TooFewBlocksError: If there are too few blocks for alpha; says how many are needed.
@@ -228,13 +235,17 @@ class FalseAlarms:
         """
         if risk not in RISKS:
             raise InputError(f'Expected a risk of {list(RISKS)}, but got {risk!r}.')
-        needed, budget = needed_blocks(alpha, confidence), budget_of(max(self.blocks, 1), alpha, confidence)
+        if among < 1:
+            raise InputError(f'Expected among to be 1 or more, but got {among}.')
+        own = (alpha / among, None) if confidence is None else (alpha, 1 - (1 - confidence) / among)
+        needed, budget = needed_blocks(*own), budget_of(max(self.blocks, 1), *own)
         if self.blocks < needed or budget < -_SLACK:
-            level = '' if confidence is None else f' with confidence {confidence:g}'
+            level = '' if confidence is None else f' with confidence {own[1]:g}'
+            shared = f' The bound is shared by the {among} networks that one was chosen from.' if among > 1 else ''
             raise TooFewBlocksError(
                 f'Expected at least {needed} blocks of frames without the class to bound false alarms by '
-                f'{alpha:g}{level}, but got {self.blocks} ({len(self._blocks)} frames): keep more of them aside, or '
-                'choose a larger alpha.'
+                f'{own[0]:g}{level}, but got {self.blocks} ({len(self._blocks)} frames): keep more of them aside, or '
+                f'choose a larger alpha.{shared}'
             )
         values, weights = self.losses(risk)
         threshold = smallest_threshold(values, weights, max(budget, 0.0))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import os.path as osp
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mmengine.config import Config
@@ -149,9 +148,8 @@ def choose(work: Work) -> dict[str, Any]:
 def calibrate(work: Work) -> dict[str, Any]:
     """Bound false alarms by ``alpha`` (of ``risk``, with ``confidence`` and ``min_share``), or say why it cannot be.
 
-    A network that was chosen ``among`` m on the very frames that calibrate is no longer independent of them. Each of
-    the m is then bounded by alpha / m, so that the chosen one, whichever it is, is bounded by their sum, alpha; with a
-    ``confidence`` each is bounded by alpha itself, in 1 - (1 - confidence) / m of calibrations.
+    A network that was chosen ``among`` several on the very frames that calibrate shares the bound with them:
+    :meth:`~mmwsss.evaluation.conformal.FalseAlarms.bound`.
 
     Where a threshold was chosen, figures say whether masks cut at it are ``covered``: it is not below the bound's.
     """
@@ -171,13 +169,10 @@ def calibrate(work: Work) -> dict[str, Any]:
     collected = collect_false_alarms(cfg, model, dataset, grouping, settings.get('min_share', 0.001))
     alpha, confidence = settings.get('alpha', 0.01), settings.get('confidence')
     among = settings.get('among', 1)
-    shared = (alpha / among, None) if confidence is None else (alpha, 1 - (1 - confidence) / among)
     try:
-        bound = replace(collected.bound(shared[0], settings.get('risk', 'frames'), shared[1]), alpha=alpha)
-        bound = replace(bound, confidence=confidence)
+        bound = collected.bound(alpha, settings.get('risk', 'frames'), confidence, among)
     except TooFewBlocksError as error:
-        chosen = f' The bound is shared by the {among} networks that one was chosen from.' if among > 1 else ''
-        return _no_bound(work, f'{error}{chosen}')
+        return _no_bound(work, str(error))
     work.on_message(f'{work.run.name}: {bound.sentence()}')
     figures = {**bound.to_dict(), 'among': among}
     if 'threshold' in work.inputs:
@@ -201,7 +196,7 @@ def measure(work: Work) -> dict[str, Any]:
     split = split_name(cfg, _split(work, cfg))
     dataset = data_split(cfg, split)
     threshold = float(work.inputs.get('threshold', settings.get('threshold', 0.5)))
-    plan = _plan(settings, dataset)
+    plan = _plan({'seed': 1, **settings}, dataset)  # other composites than those that choose
     model = init_for_maps(cfg, work.inputs['checkpoint'])
     by_frame = settings.get('blocks') == EVERY_FRAME
     measured = measure_masks(cfg, model, dataset, threshold, plan, settings.get('pictures', 8))

@@ -106,6 +106,21 @@ def test_too_few_blocks_are_refused_with_the_number_that_is_needed():
     assert bound_false_alarms(scores[:29], range(29), 0.1, confidence=0.95).observed == 0
 
 
+def test_networks_that_one_was_chosen_from_share_the_bound():
+    rng = np.random.default_rng(5)
+    alarms = FalseAlarms(0.1)
+    for index in range(60):
+        alarms.update(rng.random((5, 5)) * rng.random(), index)
+    alone, shared = alarms.bound(0.2), alarms.bound(0.2, among=4)
+    assert shared.threshold == alarms.bound(0.05).threshold > alone.threshold and shared.alpha == 0.2
+    sure = alarms.bound(0.2, confidence=0.8, among=4)
+    assert sure.threshold == alarms.bound(0.2, confidence=0.95).threshold and sure.confidence == 0.8
+    with pytest.raises(TooFewBlocksError, match='at least 99 blocks .* by 0.01, .* shared by the 20 networks'):
+        alarms.bound(0.2, among=20)
+    with pytest.raises(ValueError, match='Expected among to be 1 or more, but got 0'):
+        alarms.bound(0.2, among=0)
+
+
 @pytest.mark.parametrize('confidence', [None, 0.9])
 @pytest.mark.parametrize('alpha', [0.3, 0.1, 0.03, 0.01])
 def test_fewest_blocks_are_fewest(alpha, confidence):

@@ -13,7 +13,7 @@ from mmwsss.runs.keys import use_scope
 
 BLOCKS = r'(picture \d+)'
 RULES = {
-    'chosen': {'action': 'choose', 'of': ['segmentor_0', 'again'], 'settings': {'vary': {'flip': [True, False]}}},
+    'chosen': {'action': 'choose', 'of': ['segmentor_0', 'again'], 'settings': {'vary': {'refiner': [None, 'par']}}},
     'measured': {'action': 'measure', 'of': 'chosen', 'settings': {'pictures': 2}},
     'bound': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS}},
     'sure': {'action': 'calibrate', 'of': 'chosen', 'settings': {'alpha': 0.9, 'blocks': BLOCKS, 'confidence': 0.5}},
@@ -54,11 +54,11 @@ def test_a_pipeline_ends_with_a_choice_a_measure_and_a_bound_or_its_reason(finis
     assert list(free) == list(RULES)
     chosen = json.loads((work_dir / 'chosen' / 'result.json').read_text())['values']
     assert len(free['chosen']['candidates']) == 4 and chosen['threshold'] == free['chosen']['threshold']
-    assert chosen['checkpoint'].endswith('.pth') and chosen['flip'] in (True, False)
-    name, _, flip = free['chosen']['candidate'].partition(' flip=')
-    assert f'/{name}/' in chosen['checkpoint'] and flip == str(chosen['flip'])
+    assert chosen['checkpoint'].endswith('.pth') and chosen['refiner'] in (None, 'par')
+    name, _, refiner = free['chosen']['candidate'].partition(' refiner=')
+    assert f'/{name}/' in chosen['checkpoint'] and refiner == str(chosen['refiner'])
     assert free['measured']['threshold'] == chosen['threshold'] and 'low' in free['measured']['iou']
-    assert free['bound']['alpha'] == 0.9 and free['bound']['among'] == 4  # two networks, two flips: 0.9 / 4 each
+    assert free['bound']['alpha'] == 0.9 and free['bound']['among'] == 4  # two networks, two refiners: 0.9 / 4 each
     assert free['bound']['chosen_threshold'] == chosen['threshold']
     assert free['bound']['covered'] == (chosen['threshold'] >= free['bound']['threshold'])
     assert (free['sure']['alpha'], free['sure']['confidence'], free['sure']['needed']) == (0.9, 0.5, 1)
