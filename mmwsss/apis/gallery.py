@@ -93,8 +93,21 @@ def _false_alarms(
     return [(-index, 'false alarm') for _, index in sorted(marked, reverse=True)[: max(count // 4, 1)]]
 
 
+def _least_certain(
+    dataset: ImageDataset, chosen: Sequence[tuple[int, str]], count: int, finished: Mapping[str, Any]
+) -> list[tuple[int, str]]:
+    """Indices of the images with a class whose surest pixel is least sure, half as many as of the worst; none twice."""
+    shown = {index for index, _ in chosen}
+    sure = []
+    for index in range(len(dataset)):
+        record = finished.get(dataset.get_data_info(index)['img_path'])
+        if record is not None and record.raw_max and index not in shown:
+            sure.append((max(record.raw_max.values()), index))
+    return [(index, 'least certain') for _, index in sorted(sure)[: max(count // 4, 1)]]
+
+
 def make_gallery(parts: Mapping[str, Any], tested: Sequence[Mapping[str, Any]] = ()) -> list[GalleryRow]:
-    """Rows of the report's gallery, worst first, then best, then the largest false alarms on images without a class.
+    """Rows of the report's gallery: the worst, the best, the largest false alarms, the least certain.
 
     Args:
         tested: Figures of the images that the segmentor was tested on; see :func:`image_figures`.
@@ -109,6 +122,7 @@ def make_gallery(parts: Mapping[str, Any], tested: Sequence[Mapping[str, Any]] =
     scores = _scores(parts, tested, classes)
     chosen = _choose(dataset, scores, parts['count'], finished)
     chosen += _false_alarms(dataset, tested, parts['count'], finished)
+    chosen += _least_certain(dataset, chosen, parts['count'], finished)
     settings = cfg.pseudo.to_dict()
     unrefined = build_step(settings['unrefined'], classes)
     fusion = build_fusion(settings.get('fusion'), classes)

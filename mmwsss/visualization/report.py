@@ -30,7 +30,7 @@ class GalleryRow:
 
     Attributes:
         name: File name.
-        group: ``'worst'``, ``'best'``, ``'false alarm'`` or ``'sample'``.
+        group: ``'worst'``, ``'best'``, ``'false alarm'``, ``'least certain'`` or ``'sample'``.
         img: uint8 RGB (H, W, 3).
         cam: float (H, W) in [0, 1]: the highest of the maps of its classes.
         unrefined: uint8 (H, W), the thresholded map.

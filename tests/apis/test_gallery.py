@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from mmwsss.apis.gallery import _false_alarms, image_figures
+from mmwsss.apis.gallery import _false_alarms, _least_certain, image_figures
 from mmwsss.evaluation import count_pixels
 from mmwsss.runs.report import _camera_pattern
+from mmwsss.structures import ManifestRecord
 
 CLASSES = ('smoke', 'fire')
 
@@ -51,6 +52,18 @@ def test_the_largest_false_alarms_are_shown(tested):
     assert _false_alarms(Images(), figures, 8, finished) == [(8, 'false alarm'), (7, 'false alarm')]
     assert _false_alarms(Images(), figures, 40, finished)[-1] == (6, 'false alarm')  # 5 has none
     assert _false_alarms(Images(), [], 8, finished) == []
+
+
+def test_the_least_certain_are_shown_once():
+    """Of images with a class that are not in the gallery yet, those whose surest pixel is least sure."""
+    finished = {
+        Images().get_data_info(index)['img_path']: ManifestRecord(
+            str(index), 'ok', raw_max={'smoke': 0.1 * index, 'fire': 0.05} if index < 5 else {}
+        )
+        for index in range(9)
+    }
+    assert _least_certain(Images(), [(1, 'worst')], 8, finished) == [(0, 'least certain'), (2, 'least certain')]
+    assert len(_least_certain(Images(), [], 40, finished)) == 5 and _least_certain(Images(), [], 8, {}) == []
 
 
 def test_cameras_are_those_of_the_blocks():
