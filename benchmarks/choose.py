@@ -54,6 +54,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--evidence', nargs='+', default=['val', 'train'], help='splits whose labels rules look at')
     parser.add_argument('--judged', nargs='+', default=['val', 'test'], help='splits whose masks say how good that was')
     parser.add_argument('--composites', type=int, default=264, help='0: the class cannot be generated')
+    parser.add_argument(
+        '--objects', help='folder of make_pseudo whose masks cut objects, the composites of --composites'
+    )
     parser.add_argument('--views', choices=('mirrored', 'scaled', 'none'), default='mirrored', help='second looks')
     parser.add_argument('--erase', choices=tuple(ERASERS), default='fill', help='how a mask is taken out for the judge')
     parser.add_argument('--no-judge', action='store_true', help='ask no judge (it takes the longest)')
@@ -107,6 +110,7 @@ class Candidate:
     def evidence_path(self, split: str) -> Path:
         """Where evidence of a split is kept; what is looked at is part of its name."""
         looks = '_'.join([self.args.views, '' if self.args.no_judge else self.args.erase, str(self.args.composites)])
+        looks += '_objects' if self.args.objects else ''
         return Path(self.args.cache) / f'{self.key}_{split}_{looks}.npz'
 
     def evidence(self, split: str, judge: Judge | None) -> Evidence:
@@ -114,7 +118,9 @@ class Candidate:
         path = self.evidence_path(split)
         if not path.exists():
             views = None if self.args.views == 'none' else self.args.views
-            plan = EvidencePlan(composites=self.args.composites, views=views, erase=self.args.erase)
+            plan = EvidencePlan(
+                composites=self.args.composites, views=views, erase=self.args.erase, objects=self.args.objects
+            )
             peer = init_for_maps(self.cfg, self.peer) if self.peer else None
             collect_evidence(self.cfg, self.model, data_split(self.cfg, split), plan, judge, peer).save(path)
         return Evidence.load(path)

@@ -53,6 +53,12 @@ def parse_args() -> argparse.Namespace:
         help='of generated smoke; 0: the class is something else (default: 264 of data with one class, 0 of several)',
     )
     parser.add_argument(
+        '--objects',
+        metavar='DIR',
+        help='folder of make_pseudo whose masks cut objects, which are pasted in the place of generated smoke '
+        '(--composites says how many; default: 264)',
+    )
+    parser.add_argument(
         '--views',
         nargs='?',
         const='mirrored',
@@ -108,9 +114,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 candidates.append(Candidate(name, cfg, checkpoint, values, model_config_of(args), peer))
     split = split_name(candidates[0].cfg, args.split)
     dataset = data_split(candidates[0].cfg, split)
-    composites = composites_of(dataset, args.composites)
+    composites = composites_of(
+        dataset, EvidencePlan.composites if args.objects and args.composites is None else args.composites
+    )
     grouping = grouping_of(args, dataset.metainfo['image_root'])
-    plan = EvidencePlan(args.frames, composites, args.views, args.erase, grouping=grouping)
+    plan = EvidencePlan(args.frames, composites, args.views, args.erase, grouping=grouping, objects=args.objects)
     best, choice = choose_candidate(candidates, split, args.rule, plan, args.keep, args.max_alarms)
     return {
         'split': split,

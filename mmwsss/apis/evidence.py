@@ -17,6 +17,7 @@ from mmwsss.apis.score_maps import scored_frames, split_indices, spread
 from mmwsss.datasets.composite_frames import CompositeFrames
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.image_dataset import ImageDataset
+from mmwsss.datasets.object_frames import ObjectFrames
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.evaluation.evidence import CompositeCurves, CompositeCurvesBuilder, Evidence, FrameCurvesBuilder
 from mmwsss.utils.errors import InputError
@@ -38,6 +39,8 @@ class EvidencePlan:
         class_index: Index of the class that composites show.
         grouping: What a block is.
         seed: Of the composites.
+        objects: Output folder of ``make_pseudo`` whose masks cut objects, which are pasted in the place of generated
+            smoke (:class:`~mmwsss.datasets.object_frames.ObjectFrames`); None: smoke.
         composer: Of :class:`~mmwsss.datasets.composites.Composer`.
 
     Raises:
@@ -51,6 +54,7 @@ class EvidencePlan:
     class_index: int = 0
     grouping: Grouping = field(default_factory=Grouping)
     seed: int = 0
+    objects: str | None = None
     composer: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -199,22 +203,40 @@ def composite_sets(dataset: ImageDataset, plan: EvidencePlan) -> tuple[Composite
     return with_smoke, without
 
 
+def object_sets(dataset: ImageDataset, plan: EvidencePlan) -> tuple[ObjectFrames, ObjectFrames]:
+    """Images of a data set with an object of a class that they lack, and the same images without it.
+
+    Raises:
+        FileNotFoundError: If ``plan.objects`` holds no finished run.
+        ValueError: If nothing can be cut or pasted.
+    """
+    frames = spread(range(len(dataset)), plan.composites)
+    repeat = max(math.ceil(plan.composites / max(len(frames), 1)), 1)
+    with_object, without = (
+        ObjectFrames(dataset, frames, plan.objects or '', there, repeat, plan.seed) for there in (True, False)
+    )
+    return with_object, without
+
+
 def collect_composites(
     cfg: Config, model: BaseModel, dataset: ImageDataset, plan: EvidencePlan
 ) -> CompositeCurves | None:
     """Look at composites with one candidate; None where the plan has none."""
     if not plan.composites:
         return None
-    with_smoke, without = composite_sets(dataset, plan)
-    blocks = blocks_of(dataset, with_smoke.frames, plan.grouping)
+    composites, without = object_sets(dataset, plan) if plan.objects else composite_sets(dataset, plan)
+    blocks = blocks_of(dataset, composites.frames, plan.grouping)
     builder = CompositeCurvesBuilder()
-    number = range(plan.composites)
+    number = range(min(plan.composites, len(composites)))
     pairs = zip(
-        scored_frames(cfg, model, with_smoke, number, label='composites'),
-        scored_frames(cfg, model, without, number, label='without smoke'),
+        scored_frames(cfg, model, composites, number, label='composites'),
+        scored_frames(cfg, model, without, number, label='composites without'),
     )
-    for smoky, clean in pairs:
-        block = blocks[with_smoke.frame_of(smoky.index)]
-        scores, clear = smoky.scores[plan.class_index], clean.scores[plan.class_index]
-        builder.add(smoky.info['img_path'], block, scores, smoky.info['plume_matte'], clear)
+    for made, clean in pairs:
+        index = made.info.get('composite_class', plan.class_index)
+        if index is None:  # no object fitted in
+            continue
+        matte = made.info['object_matte' if plan.objects else 'plume_matte']
+        block = blocks[composites.frame_of(made.index)]
+        builder.add(made.info['img_path'], block, made.scores[index], matte, clean.scores[index])
     return builder.build()

@@ -226,7 +226,7 @@ ACTIONS: dict[str, Action] = {
     'make_masks': Action('making', _make_masks, ('checkpoint',), _mask_data),
     'test': Action('testing', _test, ('checkpoint',), _test_data),
     'at_threshold': Action('writing', _at_threshold, ('checkpoint', 'threshold')),
-    'choose': Action('choosing', choose, CHECKPOINTS, labelled_data),
+    'choose': Action('choosing', choose, (*CHECKPOINTS, 'objects'), labelled_data),
     'calibrate': Action('calibrating', calibrate, ('checkpoint', 'threshold'), labelled_data),
     'measure': Action('measuring', measure, ('checkpoint', 'threshold'), labelled_data),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os.path as osp
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmengine.config import Config
@@ -114,23 +115,23 @@ def choose(work: Work) -> dict[str, Any]:
     """Choose a checkpoint, values of variables (``settings['vary']``) and a threshold by ``settings['rule']``.
 
     ``settings['names']`` are the candidates' names in the order of :data:`CHECKPOINTS`; ``settings['max_alarms']`` is
-    that of :func:`~mmwsss.evaluation.choosing.choose`.
+    that of :func:`~mmwsss.evaluation.choosing.choose`. With an input ``objects``, a folder of masks, objects are pasted
+    in the place of generated smoke.
     """
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations
     from mmwsss.apis.score_maps import data_split
 
-    settings = work.settings
-    candidates = []
+    settings, candidates = work.settings, []
+    networks = {key: work.inputs[key] for key in CHECKPOINTS if key in work.inputs}
     for values in variations(settings.get('vary') or {}):
         cfg = work.config(**values)
-        for place, (key, checkpoint) in enumerate(
-            sorted(work.inputs.items(), key=lambda item: CHECKPOINTS.index(item[0]))
-        ):
+        for place, (key, checkpoint) in enumerate(networks.items()):
             names = settings.get('names') or []
             name = ' '.join([names[place] if place < len(names) else key, *(f'{k}={v}' for k, v in values.items())])
             candidates.append(Candidate(name, cfg, checkpoint, values))
     split = _split(work, candidates[0].cfg)
     plan = _plan(settings, data_split(candidates[0].cfg, split))
+    plan = replace(plan, objects=work.inputs.get('objects'))
     best, choice = choose_candidate(
         candidates, split, settings.get('rule'), plan, max_alarms=settings.get('max_alarms')
     )

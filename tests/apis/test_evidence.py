@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import write_masks
 from test_calibration import load, trained  # noqa: F401
 
 from mmwsss.apis.evidence import EvidencePlan, collect_evidence, composite_sets
 from mmwsss.apis.judge import Encoder, Judge, blur, erase_and_keep, fill, keep
-from mmwsss.apis.score_maps import data_split, scored_frames
+from mmwsss.apis.score_maps import data_split, scored_frames, split_indices
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.evaluation.evidence import THRESHOLDS, shares_above
@@ -50,6 +51,18 @@ def test_a_second_look_at_another_size(trained):  # noqa: F811
     for name in ('views', 'erase'):
         with pytest.raises(ValueError, match=f"Expected {name} of .*, but got 'upside_down'"):
             EvidencePlan(**{name: 'upside_down'})
+
+
+def test_pasted_objects_in_the_place_of_smoke(trained, tmp_path):  # noqa: F811
+    cfg, model = load(*trained)
+    dataset = data_split(cfg, 'train')
+    mask = np.zeros((48, 48), np.uint8)
+    mask[10:34, 8:36] = 1
+    folder = write_masks(tmp_path, {f'{index}.jpg': mask for index in range(3)}, list(dataset.metainfo['classes']))
+    found = collect_evidence(cfg, model, dataset, EvidencePlan(frames=4, composites=6, objects=str(folder))).composites
+    assert len(found) == 6 and (found.truth[:, 2] > 0.01).all() and (found.opacity > 0.5).all()
+    assert (found.hits[:, :, 2] <= found.truth[:, None, 2] + 1e-9).all()
+    assert set(found.names) <= {dataset.get_data_info(i)['img_path'] for i in split_indices(dataset)[1]}
 
 
 def test_a_peer_is_asked_about_the_same_frames(trained):  # noqa: F811

@@ -43,6 +43,10 @@ class PasteObjects(SeededTransform):
     - gt_label, gt_score: with the object's class; unchanged by a decoy
     - gt_seg_map: class index + 1 on the object, the ignore label on its soft edge; under a decoy what was copied
 
+    Added Keys, where an object was pasted:
+
+    - object_matte: float32 (H, W) in [0, 1], its opacity
+
     Args:
         pseudo_root: Output folder of ``make_pseudo``.
         prob: Chance that an image gets anything.
@@ -106,6 +110,8 @@ class PasteObjects(SeededTransform):
         else:
             self._paste(results, img, mask, place)
             add_label(results, index)
+            results['object_matte'] = np.zeros((rows, columns), np.float32)
+            results['object_matte'][place] = mask
             self._relabel(results, mask, place, index + 1)
         return results
 
