@@ -7,11 +7,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.model import BaseModel
 
-from mmwsss.apis.score_maps import scored_frames, split_config, split_indices, split_name, spread
+from mmwsss.apis.score_maps import scored_frames, split_config, split_indices, split_name
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.evaluation.conformal import FalseAlarmBound, FalseAlarms
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.spread import spread
 
 
 def why_no_promise(cfg: Config, split: str | None, grouping: Grouping) -> str | None:

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 
 from mmwsss.apis.judge import ERASERS, Judge, erase_and_keep
-from mmwsss.apis.score_maps import scored_frames, split_indices, spread
+from mmwsss.apis.score_maps import scored_frames, split_indices
 from mmwsss.datasets.composite_frames import CompositeFrames
 from mmwsss.datasets.groups import Grouping
 from mmwsss.datasets.image_dataset import ImageDataset
@@ -21,6 +21,7 @@ from mmwsss.datasets.object_frames import ObjectFrames
 from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.evaluation.evidence import CompositeCurves, CompositeCurvesBuilder, Evidence, FrameCurvesBuilder
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.spread import spread
 
 VIEWS = ('mirrored', 'scaled')
 """Second looks at a frame: its mirror image, or at three quarters of the size."""
@@ -203,31 +204,22 @@ def composite_sets(dataset: ImageDataset, plan: EvidencePlan) -> tuple[Composite
     return with_smoke, without
 
 
-def object_sets(dataset: ImageDataset, plan: EvidencePlan) -> tuple[ObjectFrames, ObjectFrames]:
-    """Images of a data set with an object of a class that they lack, and the same images without it.
-
-    Raises:
-        FileNotFoundError: If ``plan.objects`` holds no finished run.
-        ValueError: If nothing can be cut or pasted.
-    """
-    frames = spread(range(len(dataset)), plan.composites)
-    repeat = max(math.ceil(plan.composites / max(len(frames), 1)), 1)
-    with_object, without = (
-        ObjectFrames(dataset, frames, plan.objects or '', there, repeat, plan.seed) for there in (True, False)
-    )
-    return with_object, without
-
-
 def collect_composites(
     cfg: Config, model: BaseModel, dataset: ImageDataset, plan: EvidencePlan
 ) -> CompositeCurves | None:
     """Look at composites with one candidate; None where the plan has none."""
     if not plan.composites:
         return None
-    composites, without = object_sets(dataset, plan) if plan.objects else composite_sets(dataset, plan)
+    composites: CompositeFrames | ObjectFrames
+    without: CompositeFrames | ObjectFrames
+    if plan.objects:
+        composites = ObjectFrames(dataset, plan.objects, plan.composites, plan.seed)
+        without = composites.without()
+    else:
+        composites, without = composite_sets(dataset, plan)
     blocks = blocks_of(dataset, composites.frames, plan.grouping)
     builder = CompositeCurvesBuilder()
-    number = range(min(plan.composites, len(composites)))
+    number = range(plan.composites)
     pairs = zip(
         scored_frames(cfg, model, composites, number, label='composites'),
         scored_frames(cfg, model, without, number, label='composites without'),

@@ -10,11 +10,12 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from mmwsss.apis.score_maps import scored_frames, spread
+from mmwsss.apis.score_maps import scored_frames
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.evaluation import LabelPosterior
 from mmwsss.registry import DATASETS
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.spread import spread
 
 _NARROWEST = 0.01  # a band
 

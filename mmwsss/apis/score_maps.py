@@ -108,17 +108,6 @@ def split_indices(dataset: ImageDataset) -> tuple[list[int], list[int]]:
     return positive, negative
 
 
-def spread(indices: Sequence[int], limit: int | None) -> list[int]:
-    """At most ``limit`` indices, evenly spread over the list.
-
-    >>> spread(range(10), 4)
-    [0, 2, 5, 7]
-    """
-    if limit is None or len(indices) <= limit:
-        return list(indices)
-    return [indices[number * len(indices) // limit] for number in range(limit)]
-
-
 def data_split(cfg: Config, split: str | None = None) -> ImageDataset:
     """A split of a config's data, with labels and without masks.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.datasets.transforms import LoadPicture, PasteObjects
 from mmwsss.utils.errors import InputError
+from mmwsss.utils.spread import spread
 
 
 class ObjectFrames:
@@ -21,11 +23,10 @@ class ObjectFrames:
     too small, so is what is known.
 
     Args:
-        source: The data set that the images are from.
-        frames: Indices of images in it, each of which lacks a class that was cut; the others are left out.
+        source: The data set that the images are from; those that lack a class of which objects were cut are used,
+            evenly spread.
         pseudo_root: Output folder of ``make_pseudo``, whose masks cut the objects.
-        pasted: Whether the object is there.
-        repeat: Composites an image, each with another object.
+        number: Composites; where there are fewer images, they come again with other objects.
         seed: Of the draws.
         **paste: Of :class:`~mmwsss.datasets.transforms.PasteObjects`.
 
@@ -37,21 +38,26 @@ class ObjectFrames:
     def __init__(
         self,
         source: ImageDataset,
-        frames: Sequence[int],
         pseudo_root: str | Path,
-        pasted: bool = True,
-        repeat: int = 1,
+        number: int,
         seed: int = 0,
         **paste: Any,
     ) -> None:
         self._paste = PasteObjects(str(pseudo_root), prob=1.0, decoy_prob=0.0, seed=seed, **paste)
         self._paste.set_epoch(0)
         cut = set(self._paste.objects)
-        self.frames = [index for index in frames if cut - set(source.get_data_info(index)['gt_label'].tolist())]
-        if not self.frames:
+        lacking = [index for index in range(len(source)) if cut - set(source.get_data_info(index)['gt_label'].tolist())]
+        if not lacking:
             raise InputError('Expected images that lack a class of which objects can be cut, but every one shows all.')
-        self.source, self.pasted, self.repeat = source, pasted, repeat
+        self.frames = spread(lacking, number)
+        self.source, self.number, self.pasted = source, number, True
         self._load = LoadPicture()
+
+    def without(self) -> ObjectFrames:
+        """The same images without the objects."""
+        other = copy.copy(self)
+        other.pasted = False
+        return other
 
     @property
     def metainfo(self) -> Mapping[str, Any]:
@@ -59,19 +65,19 @@ class ObjectFrames:
         return self.source.metainfo
 
     def __len__(self) -> int:
-        return len(self.frames) * self.repeat
+        return self.number
 
     def frame_of(self, idx: int) -> int:
         """Index in the source of a composite's image."""
-        return self.frames[idx // self.repeat]
+        return self.frames[idx % len(self.frames)]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """One composite.
 
         Returns:
             dict: as of any data set, with ``img`` (uint8 BGR (H, W, 3)), ``composite_class``, the index of the class
-            whose object was drawn, and ``object_matte``, float32 (H, W) in [0, 1], its opacity; all zeros where
-            ``pasted`` is off.
+            whose object was drawn (None where it was too large to fit in), and ``object_matte``, float32 (H, W) in
+            [0, 1], its opacity; all zeros without it.
         """
         info = self.source.get_data_info(self.frame_of(idx))
         clean = self._load(dict(info))['img']

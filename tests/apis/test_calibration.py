@@ -14,12 +14,13 @@ from mmengine.registry import init_default_scope
 from mmwsss.apis import init_for_maps
 from mmwsss.apis.calibration import calibrate, collect_false_alarms
 from mmwsss.apis.cam_evaluation import build_source
-from mmwsss.apis.score_maps import data_split, scored_frames, split_indices, spread
+from mmwsss.apis.score_maps import data_split, scored_frames, split_indices
 from mmwsss.config import load_config
 from mmwsss.datasets.groups import Grouping
 from mmwsss.evaluation.conformal import TooFewBlocksError
 from mmwsss.evaluation.regions import critical_score
 from mmwsss.registry import MODELS
+from mmwsss.utils.spread import spread
 
 ROOT = Path(__file__).parents[2]
 

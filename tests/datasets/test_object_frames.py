@@ -5,7 +5,6 @@ import pytest
 from conftest import write_masks
 from PIL import Image
 
-from mmwsss.apis.evidence import EvidencePlan, object_sets
 from mmwsss.datasets.object_frames import ObjectFrames
 
 SIDE = 48
@@ -45,8 +44,10 @@ def made(tmp_path):
 
 def test_an_object_is_where_the_two_differ(made):
     dataset, folder = made
-    there, without = (ObjectFrames(dataset, range(6), folder, pasted, 3, 7) for pasted in (True, False))
-    assert there.frames == [2, 3, 4, 5] and len(there) == 12 and there.frame_of(4) == 3
+    there = ObjectFrames(dataset, folder, 12, 7)
+    without = there.without()
+    assert there.frames == [2, 3, 4, 5] and len(there) == len(without) == 12 and there.frame_of(5) == 3
+    assert ObjectFrames(dataset, folder, 2).frames == [2, 4]
     classes = set()
     for index in range(12):
         one, two = there.get_data_info(index), without.get_data_info(index)
@@ -59,13 +60,8 @@ def test_an_object_is_where_the_two_differ(made):
         colour = one['img'][matte > 0.9].mean(0)  # BGR
         assert colour.argmax() == (2 if one['composite_class'] == 0 else 0)
     assert classes == {0, 1}
-    again = ObjectFrames(dataset, range(6), folder, True, 3, 7).get_data_info(5)
+    again = ObjectFrames(dataset, folder, 12, 7).get_data_info(5)
     assert np.array_equal(again['img'], there.get_data_info(5)['img'])
+    dataset.get_data_info = lambda index: {'img_path': '', 'gt_label': np.array([0, 1])}
     with pytest.raises(ValueError, match='Expected images that lack a class of which objects can be cut'):
-        ObjectFrames(dataset, [0, 1], folder)
-
-
-def test_a_plan_with_objects(made):
-    dataset, folder = made
-    there, without = object_sets(dataset, EvidencePlan(composites=10, objects=str(folder)))
-    assert len(there) >= 8 and there.pasted and not without.pasted
+        ObjectFrames(dataset, folder, 12)
