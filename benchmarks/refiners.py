@@ -6,21 +6,25 @@ import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
 import time
-from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from common import parser, start, table
+from pycocotools import mask as mask_coder
 
 from mmwsss.apis.cam_evaluation import build_source
 from mmwsss.apis.inference import init_for_maps
 from mmwsss.config import load_config
 from mmwsss.datasets.masks import truth_of
+from mmwsss.datasets.transforms import LoadPicture
 from mmwsss.evaluation import CamFigures
 from mmwsss.pseudo import FailedItem
 from mmwsss.refine import build_fusion, build_refiners
 from mmwsss.refine.crf_refine import matching_exponent
 from mmwsss.registry import DATASETS
+from mmwsss.utils.files import write_json
 
 _LITE0 = {
     'type': 'mmwsss.FeatureAffinityRefine',
@@ -49,6 +53,37 @@ CHAINS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def regions_of_like_colour(picture: np.ndarray) -> list[dict[str, Any]]:
+    """Masks of a generator that learned nothing: flat regions of three mean-shift filters, as run-length codes."""
+    found = []
+    for space, colour in ((8, 8), (12, 16), (16, 32)):
+        flat = cv2.pyrMeanShiftFiltering(picture, space, colour)
+        left = np.zeros((flat.shape[0] + 2, flat.shape[1] + 2), np.uint8)  # of cv2.floodFill, a pixel larger all round
+        for seed in np.ndindex(flat.shape[:2]):
+            if left[seed[0] + 1, seed[1] + 1]:
+                continue
+            flags = cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+            *_, (x, y, width, height) = cv2.floodFill(flat, left, seed[::-1], 0, (2,) * 3, (2,) * 3, flags)
+            inside = left[y + 1 : y + 1 + height, x + 1 : x + 1 + width]
+            region = np.zeros(flat.shape[:2], bool)
+            region[y : y + height, x : x + width] = inside == 2
+            inside[inside == 2] = 1
+            if region.mean() >= 0.002:
+                code = mask_coder.encode(np.asfortranarray(region.astype(np.uint8)))
+                found.append({'segmentation': {**code, 'counts': code['counts'].decode()}})
+    return found
+
+
+def write_regions(folder: Path, dataset: Any, indices: list[int]) -> None:
+    """A JSON file for each image that has none yet, as any generator of masks would leave it."""
+    load = LoadPicture()
+    for index in indices:
+        info = dataset.get_data_info(index)
+        path = folder / Path(info['img_path']).with_suffix('.json').name
+        if not path.exists():
+            write_json(path, regions_of_like_colour(load(dict(info))['img']))
+
+
 def main() -> None:
     """Entry point."""
     options = parser(__doc__)
@@ -60,6 +95,7 @@ def main() -> None:
     options.add_argument('--method', default='cam')
     options.add_argument('--img-size', type=int, default=192)
     options.add_argument('--affinity', help='checkpoint of an AffinityNet (configs/affinity): two further rows')
+    options.add_argument('--regions', help='folder for masks of regions of like colour, which SAMRefine(masks=) reads')
     options.add_argument('--dataset-root', required=True)
     args: argparse.Namespace = options.parse_args()
     args.threads = args.threads or 1
@@ -75,12 +111,18 @@ def main() -> None:
     if args.affinity:
         learnt = {'type': 'mmwsss.AffinityRefine', 'checkpoint': args.affinity}
         steps |= {'AffinityRefine': [learnt], 'AffinityRefine, PARRefine': [learnt, _PAR]}
+    shown = [index for index in range(len(dataset)) if len(dataset.get_data_info(index)['gt_label'])]
+    shown = shown[: args.images or None]
+    if args.regions:
+        write_regions(Path(args.regions), dataset, shown)
+        for strategy in ('copy', 'and', 'or'):
+            voted = {'type': 'mmwsss.SAMRefine', 'masks': args.regions, 'strategy': strategy}
+            steps[f'SAMRefine(masks=), {strategy}'] = [voted]
     chains = {name: build_refiners(chain, classes) for name, chain in steps.items()}
     figures = {name: CamFigures(classes) for name in chains}
     seconds = dict.fromkeys(chains, 0.0)
     fusion, number = build_fusion(cfg.pseudo.fusion.to_dict(), classes), 0
-    shown = [index for index in range(len(dataset)) if len(dataset.get_data_info(index)['gt_label'])]
-    batches = [[index] for index in islice(shown, args.images or None)]
+    batches = [[index] for index in shown]
     for item in build_source(cfg, model, dataset, batches):
         if isinstance(item, FailedItem):
             raise SystemExit(item.reason)
