@@ -50,6 +50,7 @@ CHAINS: dict[str, list[dict[str, Any]]] = {
     'FeatureAffinityRefine, PARRefine': [_LITE0, _PAR],
     'CRFRefine, k matched to 0.3': [_CRF],
     'FeatureAffinityRefine, CRFRefine': [_LITE0, _CRF],
+    'DarkChannelRefine': [{'type': 'mmwsss.DarkChannelRefine', 'weight': 0.5}],
 }
 
 
