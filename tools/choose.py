@@ -86,8 +86,15 @@ def varied(texts: list[str]) -> dict[str, list[Any]]:
         try:
             found[name] = list(ast.literal_eval(f'[{values}]'))
         except (ValueError, SyntaxError):
-            found[name] = values.split(',')
+            found[name] = [_literal(value) for value in values.split(',')]
     return found
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

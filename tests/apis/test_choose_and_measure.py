@@ -72,8 +72,8 @@ def test_the_tools(trained, tmp_path):  # noqa: F811
         assert done.returncode == 0, done.stderr[-2000:]
         return json.loads((tmp_path / 'out.json').read_text())
 
-    chosen = run('choose', '--checkpoints', path, '--vary', 'flip=True,False')
-    assert chosen['checkpoint'] == str(path) and chosen['flip'] in (True, False) and len(chosen['candidates']) == 2
+    chosen = run('choose', '--checkpoints', path, '--vary', 'refiner=None,par', '--max-alarms', '0.5')
+    assert chosen['checkpoint'] == str(path) and chosen['refiner'] in (None, 'par') and len(chosen['candidates']) == 2
     agreed = run('choose', '--checkpoints', path, '--peers', path, '--rule', 'agreement')
     assert agreed['rule'] == 'agreement' and agreed['candidates'][0]['score'] == pytest.approx(1)  # with itself
     measured = run('measure', path, '--threshold', chosen['threshold'], '--page', tmp_path / 'page.html')
