@@ -15,7 +15,7 @@ def test_states_and_agreements():
     decided = {a: {s for s in STATES if label_of_state(s, a)[0]} for a in ('agreed', 'majority', 'any')}
     assert decided['agreed'] == {47, 32, 23, 16} and decided['majority'] - decided['agreed'] == {19, 20}
     assert decided['any'] == set(STATES)
-    assert {s for s in STATES if STATES[s][0] == 'smoke'} == {47, 23, 19, 5}
+    assert {s for s in STATES if STATES[s][0] == 'smoke'} == {47, 23, 19, 5, 3} and STATES[3][1] == (1, 1)
     with pytest.raises(ValueError, match="Expected votes 'agreed', 'majority', 'any', but got 'most'"):
         label_of_state(19, 'most')
 

@@ -1,5 +1,6 @@
 """Rounds of self-training as runs: composites, a segmentor, and twice its masks and a segmentor of them."""
 
+import io
 import json
 import shutil
 
@@ -200,8 +201,11 @@ def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
     (root / 'days.csv').write_text('\n'.join(['path,block', *rows]) + '\n')
     free, without = run_folder(root, tmp_path / 'work', block_table='days.csv')
     assert weights.keys() == without.keys() and all(torch.equal(weights[name], without[name]) for name in weights)
-    for name in ('bound', 'measured'):
+    for name in ('chosen', 'bound', 'measured'):
         assert free[name] == beside[name]
+    finals = [(tmp_path / folder / 'final/segmentor.pth').read_bytes() for folder in ('beside', 'work')]
+    states = [torch.load(io.BytesIO(content), weights_only=True)['state_dict'] for content in finals]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert list(free) == ['chosen', 'bound', 'measured']
     assert free['chosen']['candidate'] in ('segmentor_1', 'segmentor_2') and free['measured']['split'] == 'aside'
     assert free['measured']['iou']['low'] <= free['measured']['iou']['value'] <= free['measured']['iou']['high']

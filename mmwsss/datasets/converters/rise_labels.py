@@ -10,7 +10,7 @@ from mmwsss.utils.errors import InputError
 POSITIVE, NEGATIVE = 'smoke', 'no_smoke'
 AGREEMENTS = ('agreed', 'majority', 'any')
 """Which clips have a label: those that a researcher or two citizens agree on, also those that two of three citizens
-agree on, or also those that one citizen saw."""
+agree on, or also those that one citizen saw, or two who differ."""
 
 STATES: dict[int, tuple[str, tuple[int, int] | None, str]] = {
     47: (POSITIVE, None, 'agreed'),
@@ -21,11 +21,13 @@ STATES: dict[int, tuple[str, tuple[int, int] | None, str]] = {
     20: (NEGATIVE, (2, 1), 'majority'),
     5: (POSITIVE, (1, 0), 'any'),
     4: (NEGATIVE, (1, 0), 'any'),
+    3: (POSITIVE, (1, 1), 'any'),
 }
 """By state the class, votes for and against it (None: a researcher's own, which nobody doubts), and the agreement.
 
-Other states (discord, nothing yet, discarded) say nothing. Source: the documentation of the RISE data set and of its
-labelling tool."""
+A clip of discord, which waits for a third citizen, counts as one with smoke, of which its votes say that it is as
+probable as not. Other states (nothing yet, discarded) say nothing. Source: the documentation of the RISE data set and
+of its labelling tool."""
 
 
 _OF_RESEARCHERS = {23: 47, 16: 32}
