@@ -57,7 +57,7 @@ def label_cuts(
         )
     groups = [np.flatnonzero(labels[:, k] == shown).tolist() for k in found for shown in (True, False)]
     chosen = sorted({index for group in groups for index in spread(group, images)})
-    for frame in scored_frames(cfg, model, dataset, chosen, label='label cuts', skip_broken=True):
+    for frame in scored_frames(cfg, model, dataset, chosen, label='label cuts', skip_broken=True, own=True):
         for k, posterior in found.items():
             posterior.update(frame.scores[k], bool(labels[frame.index, k]))
     bands = {k: [posterior.cut(level) for level in posteriors] for k, posterior in found.items()}

@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.cam.segmentor_maps import is_sigmoid
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.pseudo import FailedItem
 from mmwsss.refine import ThresholdMask, build_fusion, build_refiners
@@ -45,11 +46,13 @@ def scored_frames(
     refine: bool = True,
     label: str = 'scores',
     skip_broken: bool = False,
+    own: bool = False,
 ) -> Iterator[ScoredFrame]:
     """Scores of the frames of a data set for **all** classes, whatever their labels say.
 
     Where the maps are a classifier's, which are normalised by their own maximum, they are multiplied by the
-    probability that the image shows the class: else every frame without it would reach 1.
+    probability that the image shows the class: else every frame without it would reach 1. Those of a segmentor of
+    several classes are :func:`against_background`, so that a mask above 0.5 is its plain mask.
 
     Args:
         cfg: A pseudo config: its generator, pipeline, fusion and refiners are used; its cuts are not.
@@ -59,6 +62,7 @@ def scored_frames(
         refine: Whether the refiners before the cut are used.
         label: What progress lines say.
         skip_broken: Pass over what cannot be read or has no finite maps, for callers whose next pass says what and why.
+        own: Give a segmentor's own probabilities, also of several classes: what make_pseudo cuts.
 
     Raises:
         ValueError: If the network has other classes than the data, a picture cannot be read, or maps are not finite.
@@ -78,6 +82,8 @@ def scored_frames(
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     with Progress(len(order), label) as progress:
         source = build_source(every, model, dataset, batches)
+        segmentor = source.generator.network == 'segmentor'
+        exclusive = segmentor and not own and len(classes) > 1 and not is_sigmoid(model)
         for item in source:
             if isinstance(item, FailedItem):
                 if not skip_broken:
@@ -89,8 +95,36 @@ def scored_frames(
                 results['cam'] = results['cam'] * item.scores[:, None, None]
             for step in steps:
                 results = step(results)
+            if exclusive:
+                results['cam'] = against_background(results['cam'])
             progress.update()
             yield ScoredFrame(item.index, item.info, item.img, np.clip(results['cam'], 0, 1))
+
+
+def against_background(probabilities: np.ndarray) -> np.ndarray:
+    r"""Of each pixel's most probable class :math:`p_k / (p_k + p_0)`, p_0 that of the background; 0 of the others.
+
+    A mask above t is then where a class is the most probable one and its odds against the background are above
+    ``t / (1 - t)``: what :func:`~mmwsss.weights.threshold_shift.shift_threshold` makes the plain mask, and that itself
+    for t = 0.5.
+
+    Args:
+        probabilities: float (K, H, W), of the classes without the background; their sum is at most 1.
+
+    Returns:
+        np.ndarray: float32 (K, H, W) in [0, 1].
+
+    >>> against_background(np.array([0.25, 0.0, 0.0]).reshape(3, 1, 1)).ravel().tolist()  # background: 0.75
+    [0.25, 0.0, 0.0]
+    >>> against_background(np.array([0.25, 0.2, 0.05]).reshape(3, 1, 1)).ravel().tolist()  # background: 0.5
+    [0.3333333432674408, 0.0, 0.0]
+    """
+    best = probabilities.argmax(0)[None]
+    own = np.take_along_axis(probabilities, best, 0)
+    background = np.clip(1 - probabilities.sum(0, keepdims=True), 0, 1)
+    scores = np.zeros(probabilities.shape, np.float32)
+    np.put_along_axis(scores, best, own / np.maximum(own + background, 1e-12), 0)
+    return scores
 
 
 def _is_cut(config: Mapping[str, Any]) -> bool:

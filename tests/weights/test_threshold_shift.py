@@ -1,10 +1,12 @@
 """Segmentors whose plain masks are those above a threshold."""
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from mmwsss.apis.score_maps import against_background
 from mmwsss.weights.threshold_shift import BIAS, shift_threshold, write_at_threshold
 
 
@@ -79,3 +81,16 @@ def test_other_networks_are_refused(tmp_path):
         shift_threshold(segmentor(2, out_channels=1, threshold=0.3).state_dict(), 0.2)
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         write_at_threshold(tmp_path / 'nowhere.pth', 0.2, tmp_path / 'out.pth')
+
+
+@pytest.mark.parametrize('threshold', [0.2, 0.5, 0.8])
+def test_what_rules_see_of_several_classes_is_what_becomes_the_plain_mask(threshold):
+    """The scores of `mmwsss choose`: a mask above a threshold, and the plain mask of the shifted segmentor."""
+    net, pictures = segmentor(4), torch.randn(2, 3, 48, 80)
+    scores = np.stack([against_background(one[1:].numpy()) for one in probabilities(net, pictures)])
+    net.load_state_dict(shift_threshold(net.state_dict(), threshold))
+    plain = probabilities(net, pictures).argmax(1).numpy()
+    mask = np.where(scores.max(1) > threshold, scores.argmax(1) + 1, 0)
+    sure = np.abs(scores.max(1) - threshold) > 1e-4
+    assert np.array_equal(mask[sure], plain[sure]) and sure.mean() > 0.9
+    assert set(np.unique(plain)) > {0} and ((scores > 0).sum(1) <= 1).all()
