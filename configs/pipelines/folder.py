@@ -19,7 +19,8 @@ follow_links = False  # also read images that are links to somewhere outside the
 work_dir = 'work_dirs/my_images'
 title = 'My images'
 scale = 'small'  # 'paper': ViT-B and ResNet-50 at 512 pixels from ImageNet weights; needs a GPU
-threshold = 0.5  # of the maps without plumes: no rule without masks did better on several classes (docs/no_masks.md)
+threshold = 0.5  # of the maps without plumes: no rule without masks did better (docs/no_masks.md)
+rule = 'image_labels'  # without plumes, of the segmentor's threshold
 compare = False
 
 # frames that train nothing, to choose the last round and its threshold, to measure and to promise by
@@ -46,11 +47,21 @@ data_options = dict(
 _size = _base_.last_size if plumes else _base_.img_size if scale != 'paper' else 512  # as they were trained
 _maps = dict(
     config='configs/pseudo/segmentor.py',
-    of='chosen' if plumes else 'segmentor',
+    of='chosen',
     options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
-_free = dict() if plumes else dict(composites=0, threshold=0.5)  # nothing can be generated; masks are plain ones
+_free = dict() if plumes else dict(composites=0)  # nothing can be generated
+_final = {} if plumes else dict(
+    chosen=dict(_maps, action='choose', of=['segmentor'], settings=dict(**_base_._frames, **_free, rule=rule)),
+    final=dict(
+        config=_base_.runs['segmentor']['config'],
+        action='at_threshold',
+        of='chosen',
+        options=_base_.runs['segmentor']['options'],
+    ),
+)  # fmt: skip
 runs = dict(
+    **_final,
     bound=dict(
         _maps,
         action='calibrate',

@@ -65,10 +65,12 @@ def image_labels(frames: FrameCurves) -> np.ndarray:
     """
 
     def of_class(positive: FrameCurves, negative: FrameCurves) -> np.ndarray:
+        if not len(negative):
+            return np.full(len(THRESHOLDS), np.nan)
         areas = np.concatenate([positive.area, negative.area])
         ranks = rankdata(areas, axis=0)[: len(positive)].sum(0)
         number = len(positive)
-        return (ranks - number * (number + 1) / 2) / max(number * len(negative), 1)
+        return (ranks - number * (number + 1) / 2) / (number * len(negative))
 
     return _by_class(frames, of_class)
 

@@ -102,13 +102,20 @@ def _split(work: Work, cfg: Config) -> str | None:
     from mmwsss.apis.score_maps import data_split, split_indices
 
     split = work.settings.get('split')
-    if all(split_indices(data_split(cfg, split))):
+    dataset = data_split(cfg, split)
+    positive, negative = split_indices(dataset)
+    if positive and (negative or len(dataset.metainfo['classes']) > 1):
         return split
     work.on_message(
         f'{work.run.name}: the frames kept aside lack those with or those without a class: the training set is looked '
         'at in their place, which flatters'
     )
     return 'train'
+
+
+def _every_class_is_absent_somewhere(dataset: ImageDataset) -> bool:
+    labels = [set(dataset.get_data_info(index)['gt_label'].tolist()) for index in range(len(dataset))]
+    return not set.intersection(*labels)
 
 
 def choose(work: Work) -> dict[str, Any]:
@@ -120,6 +127,7 @@ def choose(work: Work) -> dict[str, Any]:
     """
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations
     from mmwsss.apis.score_maps import data_split
+    from mmwsss.evaluation.rules import find_rule
 
     settings, candidates = work.settings, []
     networks = {key: work.inputs[key] for key in CHECKPOINTS if key in work.inputs}
@@ -130,11 +138,13 @@ def choose(work: Work) -> dict[str, Any]:
             name = ' '.join([names[place] if place < len(names) else key, *(f'{k}={v}' for k, v in values.items())])
             candidates.append(Candidate(name, cfg, checkpoint, values))
     split = _split(work, candidates[0].cfg)
-    plan = _plan(settings, data_split(candidates[0].cfg, split))
-    plan = replace(plan, objects=work.inputs.get('objects'))
-    best, choice = choose_candidate(
-        candidates, split, settings.get('rule'), plan, max_alarms=settings.get('max_alarms')
-    )
+    dataset = data_split(candidates[0].cfg, split)
+    plan = replace(_plan(settings, dataset), objects=work.inputs.get('objects'))
+    rule = settings.get('rule')
+    if rule and 'negatives' in find_rule(rule).needs and not _every_class_is_absent_somewhere(dataset):
+        work.on_message(f'{work.run.name}: no image lacks the class, which {rule} needs: the threshold stays 0.5')
+        rule = 'fixed_0.5'
+    best, choice = choose_candidate(candidates, split, rule, plan, max_alarms=settings.get('max_alarms'))
     return {
         'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
         'figures': {

@@ -273,7 +273,7 @@ def test_an_odd_folder_through_the_pipeline(tmp_path, call, refused):
     assert len(masks) == 15 and {'x.jpg.png', 'x.png.png'} <= {path.name for path in masks}
     assert (tmp_path / 'work/report.html').read_bytes()
     code, output, errors = call(*command, '--plan')
-    assert code == 0 and output.count('stands') == 5, output
+    assert code == 0 and output.count('stands') == 7, output
     line = refused(*command[:-1], 'epochs=2')
     assert f'What is in {tmp_path / "work/classifier"} was made by other settings' in line
 
