@@ -20,7 +20,7 @@ work_dir = 'work_dirs/my_images'
 title = 'My images'
 scale = 'small'  # 'paper': ViT-B and ResNet-50 at 512 pixels from ImageNet weights; needs a GPU
 threshold = 0.5  # of the maps without plumes: no rule without masks did better (docs/no_masks.md)
-rule = 'image_labels'  # without plumes, of the segmentor's threshold
+max_alarms = None  # most of the images without a class that may have a mask above 1 % of the area; without plumes: 0.05
 compare = False
 
 # frames that train nothing, to choose the last round and its threshold, to measure and to promise by
@@ -50,9 +50,12 @@ _maps = dict(
     of='chosen',
     options=dict(img_size=_size, scales=[1.0], flip=False, alternate=False, batch_size=_base_.batch_size),
 )
-_free = dict() if plumes else dict(composites=0)  # nothing can be generated
+# Where nothing can be generated, the threshold stays 0.5 (no rule without masks did better) unless too many images
+# without the class have a mask: then it is the smallest at which few have.
+_free = dict() if plumes else dict(composites=0)
+_few = dict(rule='fixed_0.5', max_alarms=0.05 if max_alarms is None else max_alarms)
 _final = {} if plumes else dict(
-    chosen=dict(_maps, action='choose', of=['segmentor'], settings=dict(**_base_._frames, **_free, rule=rule)),
+    chosen=dict(_maps, action='choose', of=['segmentor'], settings=dict(**_base_._frames, **_free, **_few)),
     final=dict(
         config=_base_.runs['segmentor']['config'],
         action='at_threshold',

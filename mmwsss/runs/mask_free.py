@@ -113,11 +113,6 @@ def _split(work: Work, cfg: Config) -> str | None:
     return 'train'
 
 
-def _every_class_is_absent_somewhere(dataset: ImageDataset) -> bool:
-    labels = [set(dataset.get_data_info(index)['gt_label'].tolist()) for index in range(len(dataset))]
-    return not set.intersection(*labels)
-
-
 def choose(work: Work) -> dict[str, Any]:
     """Choose a checkpoint, values of variables (``settings['vary']``) and a threshold by ``settings['rule']``.
 
@@ -127,7 +122,6 @@ def choose(work: Work) -> dict[str, Any]:
     """
     from mmwsss.apis.choosing import Candidate, choose_candidate, variations
     from mmwsss.apis.score_maps import data_split
-    from mmwsss.evaluation.rules import find_rule
 
     settings, candidates = work.settings, []
     networks = {key: work.inputs[key] for key in CHECKPOINTS if key in work.inputs}
@@ -140,11 +134,9 @@ def choose(work: Work) -> dict[str, Any]:
     split = _split(work, candidates[0].cfg)
     dataset = data_split(candidates[0].cfg, split)
     plan = replace(_plan(settings, dataset), objects=work.inputs.get('objects'))
-    rule = settings.get('rule')
-    if rule and 'negatives' in find_rule(rule).needs and not _every_class_is_absent_somewhere(dataset):
-        work.on_message(f'{work.run.name}: no image lacks the class, which {rule} needs: the threshold stays 0.5')
-        rule = 'fixed_0.5'
-    best, choice = choose_candidate(candidates, split, rule, plan, max_alarms=settings.get('max_alarms'))
+    best, choice = choose_candidate(
+        candidates, split, settings.get('rule'), plan, max_alarms=settings.get('max_alarms')
+    )
     return {
         'values': {'threshold': choice.threshold, 'checkpoint': best.checkpoint, **best.values},
         'figures': {

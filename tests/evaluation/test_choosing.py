@@ -251,6 +251,9 @@ def test_a_choice_with_few_alarms(plain):
     assert always.threshold == 0.4 and always.table[0]['alarms'] == 0.2, 'as few as there can be'
     everything = FrameCurvesBuilder()
     everything.add('0.jpg', 'day', 0, True, frame(rng, True)[0])
-    assert choose({'one': Evidence(everything.build())}, 'otsu', 0.0).table[0]['alarms'] == 0
+    one = {'one': Evidence(everything.build())}
+    assert choose(one, 'otsu', 0.0).table[0]['alarms'] == 0
+    with pytest.raises(ValueError, match="Expected negatives for the rule 'image_labels'"):
+        choose(one, 'image_labels')
     with pytest.raises(ValueError, match=r'Expected max_alarms in \[0, 1\], but got 5'):
         choose({'plain': plain}, 'otsu', 5)

