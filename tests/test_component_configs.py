@@ -170,7 +170,16 @@ def test_a_vision_transformer_of_timm_encodes_for_a_segmentor(frozen, classifier
 
 
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.parametrize('name', ['gradcam_ms_features', 'gradcam_ms_features_vit', 'gradcam_ms_par', 'gradcam_tiles'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'gradcam_ms_features',
+        'gradcam_ms_features_par',
+        'gradcam_ms_features_vit',
+        'gradcam_ms_par',
+        'gradcam_tiles',
+    ],
+)
 def test_refiners_and_tiles_make_masks(name, classifier, data, tmp_path):
     options = MAPS
     if name == 'gradcam_tiles':

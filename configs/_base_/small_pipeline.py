@@ -72,8 +72,8 @@ _rounds = dict(
     ),
 )
 
-# Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour. A
-# second segmentor on the first one's masks gave nothing (docs/results.md).
+# Without plumes: maps of a picture that is half as large again are finer; spread over patches with like features, then
+# averaged over neighbours of like colour. A second segmentor on the first one's masks gave nothing (docs/results.md).
 _simple = dict(
     _delete_=True,
     classifier=dict(
@@ -87,7 +87,7 @@ _simple = dict(
         ),
     ),
     pseudo=dict(
-        config='configs/pseudo/gradcam_ms_par.py',
+        config='configs/pseudo/gradcam_ms_features_par.py',
         of='classifier',
         options=dict(
             img_size=last_size,
@@ -95,7 +95,6 @@ _simple = dict(
             flip=True,
             method='cam',
             per_scale_min_max=False,
-            par_iters=20,
             mask_threshold=0.5 if _base_.threshold == 'val' else _base_.threshold,
             batch_size=_base_.batch_size,
             save_cam=_base_.save_cam,
