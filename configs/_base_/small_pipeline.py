@@ -16,6 +16,7 @@ round_epochs = 15  # of 30 steps: each of the two rounds after it; without plume
 last_size = 192  # img_size of the last round, and of a classifier without teacher and student
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 max_alarms = None  # most of the smoke-free frames that may have a mask above 1 % of the area at the chosen threshold
+features_first = False  # without plumes, spread maps over patches with like features: better on smoke, worse on objects
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 block_table = None  # in its place a CSV below the data's folder, with
 block_columns = ['path', 'block']  # these columns of the image and of its block
@@ -72,8 +73,8 @@ _rounds = dict(
     ),
 )
 
-# Without plumes: maps of a picture that is half as large again are finer; spread over patches with like features, then
-# averaged over neighbours of like colour. A second segmentor on the first one's masks gave nothing (docs/results.md).
+# Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour. A
+# second segmentor on the first one's masks gave nothing (docs/results.md).
 _simple = dict(
     _delete_=True,
     classifier=dict(
@@ -87,7 +88,7 @@ _simple = dict(
         ),
     ),
     pseudo=dict(
-        config='configs/pseudo/gradcam_ms_features_par.py',
+        config=f'configs/pseudo/gradcam_ms_{"features_" if features_first else ""}par.py',
         of='classifier',
         options=dict(
             img_size=last_size,
@@ -95,6 +96,7 @@ _simple = dict(
             flip=True,
             method='cam',
             per_scale_min_max=False,
+            par_iters=10 if features_first else 20,
             mask_threshold=0.5 if _base_.threshold == 'val' else _base_.threshold,
             batch_size=_base_.batch_size,
             save_cam=_base_.save_cam,
