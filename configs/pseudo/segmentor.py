@@ -14,7 +14,7 @@ cut_posteriors = (0.5, 0.8)  # None: ignore_band counts
 cut_images = 400  # with the class, and as many without it, from which the cuts are chosen
 ignore_band = (0.2, 0.5)  # where cut_posteriors is None
 band_shares = (0.3, 0.7)  # of the 99 % quantile of the image's own probabilities
-refiner = None  # of the probabilities before the cut: 'crf', or 'par' (averaged over neighbours of like colour)
+refiner = None  # before the cut: 'crf', 'par' (averages over neighbours of like colour), or the type of another refiner
 bg_exponent = 1.0  # of the CRF: a larger one keeps weaker probabilities
 crf_preset = 'supervised'
 crf_max_side = None
@@ -55,5 +55,5 @@ pseudo = dict(
     fusion=dict(type='mmwsss.LayerFusion', normalize=False),
     unrefined=dict(type='mmwsss.ThresholdMask', threshold=threshold),
     label_cuts=cut_posteriors and dict(dataset=_base_.pseudo_set, **_cuts),
-    refine=[*([dict(crf=crf_step, par=par_step)[refiner]] if refiner else []), cut_step],
+    refine=[*([dict(crf=crf_step, par=par_step).get(refiner, dict(type=refiner))] if refiner else []), cut_step],
 )

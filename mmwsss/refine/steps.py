@@ -20,8 +20,10 @@ def build_step(config: Mapping[str, Any], classes: Sequence[str]) -> BaseTransfo
         classes: Names of the K classes.
 
     Raises:
-        ValueError: If the step does not fit the classes.
+        ValueError: If there is no such step, or it does not fit the classes.
     """
+    if isinstance(config['type'], str) and TRANSFORMS.get(config['type']) is None:
+        raise InputError(f'Expected the type of a registered refiner, but got {config["type"]!r}.')
     step = TRANSFORMS.build(dict(config))
     check = getattr(step, 'check_classes', None)
     if check is not None:

@@ -293,3 +293,8 @@ def test_masks_in_strips_equal_the_whole(settings, monkeypatch):
     if 'ignore_band' in settings:
         expected[(best > 0.2) & (best <= 0.6)] = 255
     assert np.array_equal(scores_to_mask(cam, classes, **settings), expected)
+
+
+def test_a_refiner_that_is_none_is_named():
+    with pytest.raises(ValueError, match="Expected the type of a registered refiner, but got 'paar'"):
+        build_refiners([{'type': 'paar'}], ('smoke',))
