@@ -1,6 +1,5 @@
 """Rounds of self-training as runs: composites, a segmentor, and twice its masks and a segmentor of them."""
 
-import io
 import json
 import shutil
 
@@ -204,8 +203,8 @@ def test_a_folder_of_smoke_ends_with_choice_figure_and_bound(tmp_path):
     assert weights.keys() == without.keys() and all(torch.equal(weights[name], without[name]) for name in weights)
     for name in ('chosen', 'bound', 'measured'):
         assert free[name] == beside[name]
-    finals = [(tmp_path / folder / 'final/segmentor.pth').read_bytes() for folder in ('beside', 'work')]
-    states = [torch.load(io.BytesIO(content), weights_only=True)['state_dict'] for content in finals]
+    finals = [tmp_path / folder / 'final/segmentor.pth' for folder in ('beside', 'work')]
+    states = [torch.load(path, weights_only=True)['state_dict'] for path in finals]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert list(free) == ['chosen', 'bound', 'measured']
     assert free['chosen']['candidate'] in ('segmentor_1', 'segmentor_2') and free['measured']['split'] == 'aside'
