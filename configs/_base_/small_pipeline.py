@@ -17,6 +17,7 @@ last_size = 192  # img_size of the last round, and of a classifier without teach
 round_cuts = (0.1, 0.4)  # of the second round's masks: background, class
 max_alarms = None  # most of the smoke-free frames that may have a mask above 1 % of the area at the chosen threshold
 features_first = False  # without plumes, spread maps over patches with like features: better on smoke, worse on objects
+position_prior = False  # in its place: weigh maps by where their class mostly is, for things that have their place
 blocks = None  # regular expression on paths, what repeats itself: '(?P<camera>cam\\d+)_(?P<day>\\d{8})'
 block_table = None  # in its place a CSV below the data's folder, with
 block_columns = ['path', 'block']  # these columns of the image and of its block
@@ -75,6 +76,7 @@ _rounds = dict(
 
 # Without plumes: maps of a picture that is half as large again are finer; averaged over neighbours of like colour. A
 # second segmentor on the first one's masks gave nothing (docs/results.md).
+_first = 'features_' if features_first else 'position_' if position_prior else ''
 _simple = dict(
     _delete_=True,
     classifier=dict(
@@ -88,7 +90,7 @@ _simple = dict(
         ),
     ),
     pseudo=dict(
-        config=f'configs/pseudo/gradcam_ms_{"features_" if features_first else ""}par.py',
+        config=f'configs/pseudo/gradcam_ms_{_first}par.py',
         of='classifier',
         options=dict(
             img_size=last_size,

@@ -15,9 +15,11 @@ from mmengine.registry import init_default_scope
 from mmwsss.apis.cam_evaluation import build_source, label_source
 from mmwsss.apis.inference import init_for_maps
 from mmwsss.apis.label_cuts import label_cuts
+from mmwsss.apis.position_prior import position_prior
 from mmwsss.pseudo import PseudoMaskEngine, RefineSettings, find_work_group
 from mmwsss.pseudo.work_group import local_rank
-from mmwsss.registry import DATASETS
+from mmwsss.refine.position_prior import PRIOR_FILE, PositionPrior, save_position_prior
+from mmwsss.registry import DATASETS, TRANSFORMS
 from mmwsss.structures.output_folder import RUN_FILE
 from mmwsss.utils.dependencies import HOSTS, installed_version
 from mmwsss.utils.errors import InputError
@@ -91,7 +93,9 @@ def make_pseudo(
     content['dataset'] = settings.dataset.to_dict()
     content['dataset'].pop('follow_links', None)  # chooses images, changes no mask
     sha256 = file_sha256(checkpoint)
-    steps, cuts = [step.to_dict() for step in settings.refine], _label_cuts(cfg, model, sha256, Path(out_dir))
+    steps = [step.to_dict() for step in settings.refine]
+    _fill_position_prior(steps, cfg, model, sha256, Path(out_dir))
+    cuts = _label_cuts(cfg, model, sha256, Path(out_dir))
     if cuts is not None:
         steps[-1].update(ignore_band=tuple(cuts['ignore_band']), band_shares=settings.label_cuts.get('band_shares'))
     identity = {
@@ -125,6 +129,31 @@ def make_pseudo(
             lambda batches: build_source(cfg, model, dataset, batches),
             settings.get('batch_size', 8),
         )
+
+
+def _fill_position_prior(
+    steps: list[dict[str, Any]], cfg: Config, model: BaseModel, checkpoint: str, out_dir: Path
+) -> None:
+    """Give the step that weighs by position its file; that of the folder, if this checkpoint made it.
+
+    Nothing is made for a folder with another run's masks, which the engine refuses.
+    """
+    open_steps = [step for step in steps if not step.get('file') and TRANSFORMS.get(step['type']) is PositionPrior]
+    settings = cfg.pseudo.get('position_prior')
+    if not open_steps or not settings:
+        return
+    file, run = out_dir / PRIOR_FILE, out_dir / RUN_FILE
+    if run.is_file() and read_json(run).get('checkpoint_sha256') != checkpoint:
+        steps[:] = [step for step in steps if step not in open_steps]
+        return
+    if not (run.is_file() and file.is_file()):
+        settings = settings.to_dict()
+        dataset = DATASETS.build(settings.pop('dataset'))
+        prior = position_prior(cfg, model, dataset, **settings)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        save_position_prior(file, prior, dataset.metainfo['classes'])
+    for step in open_steps:
+        step['file'] = str(file)
 
 
 def _label_cuts(cfg: Config, model: BaseModel, checkpoint: str, out_dir: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from mmwsss.refine.dark_channel import DarkChannelRefine
 from mmwsss.refine.feature_affinity_refine import FeatureAffinityRefine
 from mmwsss.refine.layer_fusion import LayerFusion
 from mmwsss.refine.par_refine import PARRefine
+from mmwsss.refine.position_prior import PositionPrior
 from mmwsss.refine.sam_refine import SAMRefine
 from mmwsss.refine.steps import build_fusion, build_refiners, build_step
 from mmwsss.refine.threshold_mask import ThresholdMask
@@ -19,6 +20,7 @@ __all__ = [
     'FeatureAffinityRefine',
     'LayerFusion',
     'PARRefine',
+    'PositionPrior',
     'SAMRefine',
     'ThresholdMask',
     'build_fusion',

@@ -38,15 +38,22 @@ class PARRefine(BaseTransform):
         dilations: Distances of the neighbours in pixels.
         max_side: Run on a picture shrunk to this longer side and resize the maps back; None keeps the size, and takes
             some 400 bytes a pixel.
+        normalize: Divide each refined map by its maximum: a peak sinks in the average, that of a small object most.
 
     Raises:
         ValueError: If an argument is out of range.
     """
 
-    def __init__(self, num_iters: int = 10, dilations: Sequence[int] = DILATIONS, max_side: int | None = 512) -> None:
+    def __init__(
+        self,
+        num_iters: int = 10,
+        dilations: Sequence[int] = DILATIONS,
+        max_side: int | None = 512,
+        normalize: bool = False,
+    ) -> None:
         if max_side is not None and max_side < 1:
             raise InputError(f'Expected max_side >= 1 or None, but got {max_side}.')
-        self.max_side = max_side
+        self.max_side, self.normalize = max_side, normalize
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.refinement = PixelAdaptiveRefinement(num_iters, dilations)
 
@@ -76,8 +83,12 @@ class PARRefine(BaseTransform):
         refined = self.refinement(images, maps)[0].cpu().numpy()
         if shrink < 1:
             refined = np.stack([cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR) for m in refined])
+        if self.normalize:
+            peak = refined.max((1, 2), keepdims=True)
+            refined = refined / np.where(peak > 0, peak, np.float32(1))
         results['cam'] = refined
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}({self.refinement.extra_repr()}, max_side={self.max_side})'
+        inside = f'{self.refinement.extra_repr()}, max_side={self.max_side}, normalize={self.normalize}'
+        return f'{type(self).__name__}({inside})'

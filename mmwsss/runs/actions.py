@@ -11,6 +11,7 @@ from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.evaluation import CamFigures, PixelCounts
 from mmwsss.evaluation.cam_figures import place_of
+from mmwsss.refine.position_prior import PRIOR_FILE
 from mmwsss.runs.mask_free import CHECKPOINTS, calibrate, choose, labelled_data, measure
 from mmwsss.runs.work import Action, Work
 from mmwsss.utils.errors import InputError, MissingFileError
@@ -156,7 +157,8 @@ def _make_masks(work: Work) -> dict[str, Any]:
             raise InputError(f'Expected a mask of an image with a class in {work.folder}, but got none: {told}.')
         work.on_message(f'{work.run.name}: {told}')
     figures = {**summary.get('mask', {}), **{key: summary[key] for key in _KEPT if key in summary}}
-    return {'values': {}, 'figures': figures}
+    is_there = (work.folder / PRIOR_FILE).is_file()
+    return {'files': {'position_prior': PRIOR_FILE} if is_there else {}, 'values': {}, 'figures': figures}
 
 
 def _exponent(threshold: float, cut: float) -> float:

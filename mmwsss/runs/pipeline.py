@@ -166,8 +166,10 @@ class Pipeline:
         if f'{entry["of"]}_maps' in self.runs:
             inputs['threshold'] = self.output(f'{entry["of"]}_maps.threshold')
         settings: dict[str, Any] = {'match_crf': True} if entry.get('match_crf') else {}
-        self._run(name, 'make_masks', entry, inputs=inputs, settings=settings)
+        made = self._run(name, 'make_masks', entry, inputs=inputs, settings=settings)
         if self.data.get('test_img') and self.data.get('test_masks'):
+            if made.load().pseudo.get('position_prior'):
+                inputs = {**inputs, 'position_prior_file': Output(made, 'position_prior')}
             settings = {**settings, 'split': 'test'}
             self._run(f'{name}_test', 'make_masks', entry, inputs=inputs, settings=settings)
 

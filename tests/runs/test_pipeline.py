@@ -289,6 +289,22 @@ def test_a_split_that_does_not_show_every_class(finished, tmp_path):
     assert 'iou_fire' in summary['stages']['segmentor'] and summary['stages']['pseudo']['test']['ok'] == 7
 
 
+def test_masks_of_test_images_take_the_position_prior_of_the_training_images(finished, tmp_path):
+    options = {
+        'method': False, 'position_prior': True, 'dataset_root': str(finished[0]), 'work_dir': str(tmp_path / 'work'),
+        'img_size': 32, 'last_size': 32, 'batch_size': 4, 'num_workers': 0, 'epochs': 1,
+    }  # fmt: skip
+    cfg = load_pipeline('configs/pipelines/smoke5k.py', options)
+    cfg.data_options.update(toy_variables(finished[0], val=True, test=True))
+    cfg.runs.classifier.options['pretrained'] = False
+    pipeline = Pipeline(cfg, lambda line: None)
+    pipeline.run(until='pseudo')
+    made = tmp_path / 'work' / 'pseudo' / 'position_prior.npz'
+    test = json.loads((tmp_path / 'work' / 'pseudo_test' / 'run.json').read_text())
+    assert test['config']['refine'][0]['file'] == str(made) and made.is_file()
+    assert not (tmp_path / 'work' / 'pseudo_test' / 'position_prior.npz').exists()
+
+
 def test_a_validation_of_negatives_alone_chooses_no_threshold(finished, tmp_path):
     """Every threshold is as good as another there: the fixed one stays, and a line says so."""
     root = tmp_path / 'data'
