@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmwsss  # noqa: F401  # isort: skip  (first: cures torchvision)
 
 import argparse
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,8 @@ def main() -> None:
     options.add_argument('--img-size', type=int, default=192)
     options.add_argument('--affinity', help='checkpoint of an AffinityNet (configs/affinity): two further rows')
     options.add_argument('--regions', help='folder for masks of regions of like colour, which SAMRefine(masks=) reads')
+    options.add_argument('--position', help='position_prior.npz of gradcam_ms_position_par.py: five further rows')
+    options.add_argument('--rows', default='', help='only rows whose name this regular expression finds')
     options.add_argument('--dataset-root', required=True)
     args: argparse.Namespace = options.parse_args()
     args.threads = args.threads or 1
@@ -112,6 +115,12 @@ def main() -> None:
     if args.affinity:
         learnt = {'type': 'mmwsss.AffinityRefine', 'checkpoint': args.affinity}
         steps |= {'AffinityRefine': [learnt], 'AffinityRefine, PARRefine': [learnt, _PAR]}
+    if args.position:
+        scaled = {**_PAR, 'num_iters': 20, 'normalize': True}
+        priors = {g: {'type': 'mmwsss.PositionPrior', 'file': args.position, 'exponent': g} for g in (1, 2, 3)}
+        steps |= {'PARRefine, 20 rounds, normalized': [scaled], 'PositionPrior, exponent 3': [priors[3]]}
+        steps |= {f'PositionPrior, exponent {g}, PARRefine': [prior, scaled] for g, prior in priors.items()}
+    steps = {name: chain for name, chain in steps.items() if re.search(args.rows, name)}
     shown = [index for index in range(len(dataset)) if len(dataset.get_data_info(index)['gt_label'])]
     shown = shown[: args.images or None]
     if args.regions:

@@ -5,6 +5,7 @@ from mmwsss.apis.inference import init_classifier, init_for_maps
 from mmwsss.apis.inferencer import MaskInferencer
 from mmwsss.apis.label_cuts import label_cuts
 from mmwsss.apis.lr_range import lr_range_test
+from mmwsss.apis.position_prior import position_prior
 from mmwsss.apis.pseudo_masks import make_pseudo
 from mmwsss.apis.training import test, train
 
@@ -19,6 +20,7 @@ __all__ = [
     'label_source',
     'lr_range_test',
     'make_pseudo',
+    'position_prior',
     'test',
     'train',
 ]

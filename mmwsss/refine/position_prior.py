@@ -36,7 +36,7 @@ class PositionPrior(BaseTransform):
 
     The map of class k becomes :math:`M_k P_k^\gamma`, divided by its maximum, where :math:`P_k` is the mean of the maps
     of the training images that show k, divided by its maximum
-    (:func:`~mmwsss.apis.position_prior.position_prior`): no mask is read. It says something where things have their
+    (:func:`~mmwsss.apis.position_prior`): no mask is read. It says something where things have their
     place, as in pictures of people who stand upright, and little where pictures are crops from anywhere.
 
     Required Keys:
