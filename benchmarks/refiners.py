@@ -116,9 +116,9 @@ def main() -> None:
         learnt = {'type': 'mmwsss.AffinityRefine', 'checkpoint': args.affinity}
         steps |= {'AffinityRefine': [learnt], 'AffinityRefine, PARRefine': [learnt, _PAR]}
     if args.position:
-        scaled = {**_PAR, 'num_iters': 20, 'normalize': True}
+        scaled = {**_PAR, 'num_iters': 20, 'keep_maximum': True}
         priors = {g: {'type': 'mmwsss.PositionPrior', 'file': args.position, 'exponent': g} for g in (1, 2, 3)}
-        steps |= {'PARRefine, 20 rounds, normalized': [scaled], 'PositionPrior, exponent 3': [priors[3]]}
+        steps |= {'PARRefine, 20 rounds, maximum kept': [scaled], 'PositionPrior, exponent 3': [priors[3]]}
         steps |= {f'PositionPrior, exponent {g}, PARRefine': [prior, scaled] for g, prior in priors.items()}
     steps = {name: chain for name, chain in steps.items() if re.search(args.rows, name)}
     shown = [index for index in range(len(dataset)) if len(dataset.get_data_info(index)['gt_label'])]

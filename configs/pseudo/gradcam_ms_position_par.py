@@ -7,5 +7,5 @@ position_prior_file = None  # position_prior.npz of an earlier run; None makes i
 position_step = dict(type='mmwsss.PositionPrior', file=position_prior_file, exponent=position_exponent)
 pseudo = dict(
     position_prior=dict(dataset=_base_.pseudo_set, images=position_images),
-    refine=[position_step, dict(_base_.par_step, normalize=True), _base_.cut_step],
+    refine=[position_step, dict(_base_.par_step, keep_maximum=True), _base_.cut_step],
 )

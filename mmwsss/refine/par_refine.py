@@ -10,6 +10,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmwsss.models.affinity.pixel_adaptive import DILATIONS, PixelAdaptiveRefinement
+from mmwsss.refine.maximum import scaled_to_maximum
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.errors import InputError
 
@@ -38,7 +39,8 @@ class PARRefine(BaseTransform):
         dilations: Distances of the neighbours in pixels.
         max_side: Run on a picture shrunk to this longer side and resize the maps back; None keeps the size, and takes
             some 400 bytes a pixel.
-        normalize: Divide each refined map by its maximum: a peak sinks in the average, that of a small object most.
+        keep_maximum: Scale each refined map to the maximum that it had: a peak sinks in the average, that of a small
+            object most.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -49,11 +51,11 @@ class PARRefine(BaseTransform):
         num_iters: int = 10,
         dilations: Sequence[int] = DILATIONS,
         max_side: int | None = 512,
-        normalize: bool = False,
+        keep_maximum: bool = False,
     ) -> None:
         if max_side is not None and max_side < 1:
             raise InputError(f'Expected max_side >= 1 or None, but got {max_side}.')
-        self.max_side, self.normalize = max_side, normalize
+        self.max_side, self.keep_maximum = max_side, keep_maximum
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.refinement = PixelAdaptiveRefinement(num_iters, dilations)
 
@@ -70,6 +72,7 @@ class PARRefine(BaseTransform):
             raise ValueError(f'Expected img and cam of one size, but got {img.shape[:2]} and {cam.shape[1:]}.')
         if not len(cam):
             return results
+        maximum = cam.max((1, 2))
         height, width = img.shape[:2]
         shrink = 1.0 if self.max_side is None else min(1.0, self.max_side / max(height, width))
         size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
@@ -83,12 +86,11 @@ class PARRefine(BaseTransform):
         refined = self.refinement(images, maps)[0].cpu().numpy()
         if shrink < 1:
             refined = np.stack([cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR) for m in refined])
-        if self.normalize:
-            peak = refined.max((1, 2), keepdims=True)
-            refined = refined / np.where(peak > 0, peak, np.float32(1))
+        if self.keep_maximum:
+            refined = scaled_to_maximum(refined, maximum)
         results['cam'] = refined
         return results
 
     def __repr__(self) -> str:
-        inside = f'{self.refinement.extra_repr()}, max_side={self.max_side}, normalize={self.normalize}'
+        inside = f'{self.refinement.extra_repr()}, max_side={self.max_side}, keep_maximum={self.keep_maximum}'
         return f'{type(self).__name__}({inside})'

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmwsss.refine.maximum import scaled_to_maximum
 from mmwsss.registry import TRANSFORMS
 from mmwsss.utils.errors import InputError, MissingFileError
 from mmwsss.utils.files import atomic_write
@@ -34,10 +35,10 @@ def save_position_prior(path: str | Path, prior: np.ndarray, classes: Sequence[s
 class PositionPrior(BaseTransform):
     r"""Weigh the maps by where in the picture their classes mostly are.
 
-    The map of class k becomes :math:`M_k P_k^\gamma`, divided by its maximum, where :math:`P_k` is the mean of the maps
-    of the training images that show k, divided by its maximum
-    (:func:`~mmwsss.apis.position_prior`): no mask is read. It says something where things have their
-    place, as in pictures of people who stand upright, and little where pictures are crops from anywhere.
+    The map of class k becomes :math:`M_k P_k^\gamma`, scaled to the maximum that it had, where :math:`P_k` is the mean
+    of the maps of the training images that show k, divided by its maximum (:func:`~mmwsss.apis.position_prior`): no
+    mask is read. It says something where things have their place, as in pictures of people who stand upright, and
+    little where pictures are crops from anywhere.
 
     Required Keys:
 
@@ -50,7 +51,7 @@ class PositionPrior(BaseTransform):
 
     Args:
         file: ``position_prior.npz`` as make_pseudo writes it into its output folder. None: make_pseudo fills it in.
-        exponent: :math:`\gamma`; 0 changes nothing but the scale.
+        exponent: :math:`\gamma`; 0 changes nothing.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -87,10 +88,7 @@ class PositionPrior(BaseTransform):
         for number, k in enumerate(results['classes']):
             prior = cv2.resize(self.prior[k], (width, height), interpolation=cv2.INTER_LINEAR)
             weighted[number] = cam[number] * prior**self.exponent
-            peak = weighted[number].max()
-            if peak > 0:
-                weighted[number] /= peak
-        results['cam'] = weighted
+        results['cam'] = scaled_to_maximum(weighted, cam.max((1, 2))) if len(cam) else cam
         return results
 
     def __repr__(self) -> str:

@@ -24,18 +24,18 @@ def prior_file(folder, classes=('smoke', 'cloud')):
     return folder / 'prior.npz'
 
 
-def test_maps_are_weighed_and_scaled(tmp_path):
-    cam = np.random.default_rng(0).random((2, 8, 12)).astype(np.float32)
+def test_maps_are_weighed_and_keep_their_maximum(tmp_path):
+    cam = 0.6 * np.random.default_rng(0).random((2, 8, 12)).astype(np.float32)
     cam[1] = 0
     file = prior_file(tmp_path)
     refined = PositionPrior(file, exponent=2.0)({'cam': cam.copy(), 'classes': np.array([0, 1])})['cam']
     weights = cv2.resize(np.repeat([[0.0], [0.0], [1.0], [1.0]], 4, axis=1).astype(np.float32), (12, 8))
     expected = cam[0] * weights**2
-    assert np.allclose(refined[0], expected / expected.max(), atol=1e-6) and not refined[0, :2].any()
+    assert np.allclose(refined[0], expected * cam[0].max() / expected.max(), atol=1e-6) and not refined[0, :2].any()
     assert not refined[1].any() and refined.dtype == np.float32
     cam[1] = 0.25
     flat = PositionPrior(file)({'cam': cam[1:], 'classes': np.array([1])})['cam']
-    assert np.allclose(flat, 1.0)  # the same everywhere: nothing but the scale
+    assert np.allclose(flat, 0.25)  # the same everywhere: nothing changes
     none = PositionPrior(file)({'cam': np.zeros((0, 8, 12), np.float32), 'classes': np.zeros(0, np.int64)})['cam']
     assert none.shape == (0, 8, 12)
 
@@ -60,12 +60,12 @@ def test_what_is_refused(tmp_path):
 def test_par_gives_the_peak_back():
     img = np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8)
     cam = np.zeros((2, 24, 32), np.float32)
-    cam[0, 10:13, 10:13] = 1.0
+    cam[0, 10:13, 10:13] = 0.8
     data = {'img': img, 'cam': cam, 'classes': np.array([0, 1])}
     plain = PARRefine(5)({**data, 'cam': cam.copy()})['cam']
-    scaled = PARRefine(5, normalize=True)({**data, 'cam': cam.copy()})['cam']
-    assert plain.max() < 0.9 and scaled[0].max() == pytest.approx(1.0)
-    assert np.allclose(scaled[0] * plain[0].max(), plain[0], atol=1e-6) and not scaled[1].any()
+    scaled = PARRefine(5, keep_maximum=True)({**data, 'cam': cam.copy()})['cam']
+    assert plain.max() < 0.7 and scaled[0].max() == pytest.approx(0.8)
+    assert np.allclose(scaled[0] * plain[0].max(), 0.8 * plain[0], atol=1e-6) and not scaled[1].any()
 
 
 @pytest.fixture(scope='module')
