@@ -7,11 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from mmwsss.apis.cam_evaluation import build_source
+from mmwsss.cam.functional import scale_by_max
 from mmwsss.datasets.image_dataset import ImageDataset
 from mmwsss.pseudo import FailedItem
 from mmwsss.refine import build_fusion
@@ -58,5 +60,6 @@ def position_prior(
             results = fusion(item.for_fusion())
             for cam, k in zip(results['cam'], results['classes']):
                 total[k] += cv2.resize(cam, (size, size), interpolation=cv2.INTER_AREA)
-    peak = total.max((1, 2), keepdims=True)
-    return np.where(peak > 0, total / np.where(peak > 0, peak, 1), 1).astype(np.float32)
+    prior = scale_by_max(torch.from_numpy(total)).numpy().astype(np.float32)
+    prior[~total.any((1, 2))] = 1
+    return prior

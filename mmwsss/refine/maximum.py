@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+
+from mmwsss.cam.functional import scale_by_max
 
 
 def scaled_to_maximum(maps: np.ndarray, maximum: np.ndarray) -> np.ndarray:
@@ -18,6 +21,5 @@ def scaled_to_maximum(maps: np.ndarray, maximum: np.ndarray) -> np.ndarray:
     >>> scaled_to_maximum(np.array([[[0.1, 0.2]], [[0, 0]]], np.float32), np.array([0.8, 1.0])).round(3).tolist()
     [[[0.4000000059604645, 0.800000011920929]], [[0.0, 0.0]]]
     """
-    peak = maps.max((1, 2))
-    factor = np.where(peak > 0, maximum / np.where(peak > 0, peak, 1), 1).astype(np.float32)
-    return maps * factor[:, None, None]
+    scaled = scale_by_max(torch.from_numpy(maps)).numpy()
+    return scaled * maximum.astype(np.float32)[:, None, None]
